@@ -1,0 +1,75 @@
+# Two commands do it all: `make demo` and `make test`.
+PYTHON ?= python3.11
+BIN := .venv/bin
+UV := $(BIN)/uv
+# uv does not read pip's variable; elsewhere uv itself knows where the CPU builds of torch are.
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+export HF_HUB_OFFLINE := 1
+PACKAGE := tasks/ratchet
+CODE := tasks dags tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test lock
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(UV):
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==0.13.9
+
+$(BIN)/ratchet: containers/airflow/requirements.cpu.txt pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python .venv -r containers/airflow/requirements.cpu.txt
+	$(UV) pip install --quiet --python .venv --no-deps --editable .
+	@touch $@
+
+$(BIN)/pytest: tests/requirements.txt $(BIN)/ratchet
+	$(UV) pip install --quiet --python .venv -r tests/requirements.txt
+	@touch $@
+
+setup: $(BIN)/ratchet ## make the environments: one for the command line and Airflow, one per image
+	$(BIN)/python -m ratchet.local.environments
+
+demo: setup ## one whole release, from a data file to an answering endpoint (DATA=file.csv for your own)
+	$(BIN)/ratchet demo $(if $(DATA),--data '$(DATA)') $(DEMO_OPTIONS)
+
+up: setup ## start the platform
+	$(BIN)/ratchet up
+
+down: ## stop the platform; nothing is lost
+	$(BIN)/ratchet down
+
+status: ## what runs and what is in production
+	$(BIN)/ratchet status
+
+clean: ## stop the platform and delete its folder
+	$(BIN)/ratchet clean
+
+lint: $(BIN)/pytest ## style, types, architecture
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-unit: $(BIN)/pytest
+	$(BIN)/pytest
+
+check: lint test-unit ## what needs no step's environment and no platform
+
+test-steps: $(BIN)/pytest setup ## each step in its own image's environment
+	$(BIN)/python tests/run_steps.py
+
+test-e2e: $(BIN)/pytest setup ## one platform, one release, every end-to-end assertion on it
+	$(BIN)/pytest tests/e2e
+
+test: check test-steps test-e2e ## everything, from nothing
+
+lock: | $(UV) ## pin every image's packages anew
+	for image in airflow data train evaluate convert serve ops; do \
+	  overrides=containers/$$image/overrides.txt; \
+	  $(UV) pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	    --constraint containers/constraints.cpu.txt $$(test -f $$overrides && echo --override $$overrides) \
+	    containers/$$image/requirements.in --output-file containers/$$image/requirements.cpu.txt || exit 1; \
+	done
+	$(UV) pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
+	  tests/requirements.in --output-file tests/requirements.txt

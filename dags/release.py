@@ -1,0 +1,230 @@
+"""One weekly release DAG per recipe: from the newest dataset version to a promoted, watched model.
+
+Read `release` from top to bottom: it is the chain. Every task is one step of `ratchet.steps`, but for
+the two short cuts (a verdict that stops the run) and the person's approval.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from ratchet.clients.settings import load
+from ratchet.orchestration.approval import ReleaseApproval
+from ratchet.orchestration.operator import StepOperator
+from ratchet.orchestration.verdict import proceed_unless_stopped
+from ratchet.recipes.catalogue import load_recipe, names
+from ratchet.recipes.files import PolicyFiles
+from ratchet.recipes.recipe import Recipe
+
+SETTINGS = load()
+FILES = PolicyFiles(SETTINGS.root)
+
+
+def release(recipe: Recipe) -> DAG:
+    with DAG(
+        dag_id=f"release_{recipe.line}",
+        description=recipe.description,
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable(recipe.schedule, timezone="UTC"),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=["ratchet", "release", recipe.line],
+        default_args={
+            "owner": recipe.owner,
+            "retries": 3,
+            "retry_delay": timedelta(seconds=10),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=10),
+            "execution_timeout": timedelta(hours=1),
+        },
+    ) as dag:
+        resolve = StepOperator(
+            step="resolve",
+            inputs={
+                "line": recipe.line,
+                "dataset": recipe.dataset,
+                "base": recipe.base,
+                "recipe_sha256": recipe.sha256,
+                "min_new_examples": recipe.min_new_examples,
+            },
+            publishes=[FILES.data_path(task.name) for task in recipe.tasks if task.data],
+        )
+        what = resolve.output
+
+        validate = StepOperator(
+            step="validate",
+            inputs={
+                "upload": what["rows"],
+                "file_name": "rows.jsonl",
+                "text_column": "text",
+                "label_column": "label",
+                "rules": recipe.rules,
+            },
+        )
+        checked = validate.output
+
+        prepare = StepOperator(
+            step="prepare",
+            inputs={
+                "rows": checked["accepted"],
+                "base": what["base"],
+                "prompt": recipe.prompt,
+                "split": recipe.split,
+                "replay_share": recipe.replay_share,
+                "replay_exclude": recipe.replay_exclude,
+                "max_seq_len_tokens": recipe.max_seq_len_tokens,
+                "max_examples_per_label": recipe.max_examples_per_label,
+                "seed": recipe.seed,
+            },
+        )
+        data = prepare.output
+
+        finetune = StepOperator(
+            step="finetune",
+            inputs={
+                "line": recipe.line,
+                "base": what["base"],
+                "train": data["train"],
+                "validation": data["validation"],
+                "method": recipe.method,
+            },
+            execution_timeout=timedelta(hours=12),
+        )
+        tuned = finetune.output
+
+        questions = [task.asks(data["test"]) for task in recipe.tasks]
+        evaluate_baseline = StepOperator(
+            task_id="evaluate_baseline",
+            step="evaluate",
+            inputs={"model": what["baseline"], "tasks": questions, "seed": recipe.seed},
+        )
+        evaluate_candidate = StepOperator(
+            task_id="evaluate_candidate",
+            step="evaluate",
+            inputs={"model": tuned["model"], "tasks": questions, "seed": recipe.seed},
+        )
+        before, after = evaluate_baseline.output, evaluate_candidate.output
+
+        gate = StepOperator(
+            step="gate",
+            inputs={
+                "candidate_report": after["report"],
+                "baseline_report": before["report"],
+                "baseline_is_bootstrap": what["baseline_is_bootstrap"],
+                "policy": recipe.gate,
+            },
+        )
+        good_enough = proceed_unless_stopped("good_enough", gate.output["verdict"], recipe.on_inconclusive)
+
+        convert = StepOperator(
+            step="convert",
+            inputs={"model": tuned["model"], "prompts": data["test"], "settings": recipe.conversion},
+        )
+        bundle = convert.output
+
+        stage = StepOperator(
+            step="stage",
+            inputs={
+                "line": recipe.line,
+                "release_id": what["release_id"],
+                "model": tuned["model"],
+                "prompts": data["test"],
+                "candidate_report": after["report"],
+                "task": recipe.split_task.name,
+                "settings": recipe.stage,
+            },
+        )
+        staged = stage.output
+
+        report = StepOperator(
+            step="report",
+            inputs={
+                "line": recipe.line,
+                "release_id": what["release_id"],
+                "recipe_sha256": recipe.sha256,
+                "candidate": tuned["model"],
+                "baseline": what["baseline"],
+                "baseline_release_id": what["baseline_release_id"],
+                "bundle": bundle["bundle"],
+                "dataset": what["rows"],
+                "prompts": data["test"],
+                "training_log": tuned["training_log"],
+                "candidate_report": after["report"],
+                "baseline_report": before["report"],
+                "candidate_scores": after["scores"],
+                "baseline_scores": before["scores"],
+                "gate_verdict": gate.output["verdict"],
+                "gate_checks": gate.output["checks"],
+                "conversion_verdict": bundle["verdict"],
+                "conversion_checks": bundle["checks"],
+                "conversion_blocks": recipe.conversion_blocks,
+                "stage_verdict": staged["verdict"],
+                "stage_checks": staged["checks"],
+                "data": {
+                    **{name: what[name] for name in ("num_rows", "num_new_rows")},
+                    **{name: data[name] for name in ("num_train", "num_replay", "num_test")},
+                    **{name: checked[name] for name in ("num_quarantined", "num_labels", "receipt")},
+                },
+                "training": {
+                    name: tuned[name]
+                    for name in (
+                        "num_steps",
+                        "first_loss",
+                        "last_loss",
+                        "validation_loss",
+                        "tokens_per_second",
+                        "merge_max_logit_difference",
+                    )
+                },
+                "serving": {
+                    **{n: staged[n] for n in ("colour", "ready_seconds", "preview_latency_ms", "active_latency_ms")},
+                    **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},
+                },
+            },
+        )
+        worth_asking = proceed_unless_stopped("worth_asking", report.output["verdict"], recipe.on_inconclusive)
+
+        proposal = {
+            "line": recipe.line,
+            "release_id": what["release_id"],
+            "candidate": tuned["model"],
+            "baseline": what["baseline"],
+            "bundle": bundle["bundle"],
+            "report": report.output["record"],
+            "dataset": what["rows"],
+            "recipe_sha256": recipe.sha256,
+        }
+        approve = ReleaseApproval(
+            task_id="approve",
+            subject=f"Release of {recipe.line}",
+            body=report.output["summary"],
+            proposal=proposal,
+            approvers=recipe.approvers,
+            timeout_hours=recipe.approval_timeout_hours,
+        )
+        promote = StepOperator(step="promote", inputs={"proposal": proposal, "approvers": recipe.approvers})
+        bake = StepOperator(
+            step="bake",
+            inputs={
+                "line": recipe.line,
+                "release_id": what["release_id"],
+                "prompts": data["test"],
+                "candidate_report": after["report"],
+                "task": recipe.split_task.name,
+                "staged_latency_ms": staged["preview_latency_ms"],
+                "settings": recipe.bake,
+            },
+        )
+        # Only a candidate that did not go live is unloaded; the step looks before it acts.
+        unload = StepOperator(
+            step="unload",
+            inputs={"line": recipe.line, "release_id": what["release_id"], "model": tuned["model"]},
+        ).as_teardown(setups=stage)
+
+        gate >> good_enough >> convert >> stage >> report >> worth_asking >> approve >> promote >> bake >> unload
+    return dag
+
+
+for name in names():
+    globals()[f"release_{name}"] = release(load_recipe(name, SETTINGS.root))

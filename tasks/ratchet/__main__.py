@@ -1,0 +1,150 @@
+"""Entry point of every step, in a pod, in a virtual environment, or by hand:
+
+    python -m ratchet STEP INPUTS [--output FILE] [--force]
+
+INPUTS is JSON, `@file` or `-`. Logs go to stderr, the outputs as JSON to stdout. Exit codes: see core/errors.py.
+"""
+
+import argparse
+import importlib
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from ratchet.clients import manifests
+from ratchet.clients.settings import load
+from ratchet.clients.world import World
+from ratchet.core import log as logs
+from ratchet.core.contract import Contract
+from ratchet.core.errors import EXIT_DONE, EXIT_TERMINAL, Cancelled, RatchetError, TerminalError
+from ratchet.core.log import log
+from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.steps import STEPS, Step
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logs.configure()
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        manifest = execute(STEPS[options.step], _read(options.inputs), fresh=options.force)
+    except RatchetError as error:
+        log.error(str(error), extra={"step": options.step, "exit_code": error.exit_code})
+        return error.exit_code
+    except KeyboardInterrupt:
+        return Cancelled.exit_code
+    except Exception:
+        log.exception("a bug in the step", extra={"step": options.step})
+        return EXIT_TERMINAL
+    outputs = STEPS[options.step].outputs.model_validate(manifest.outputs).model_dump_json(indent=2)
+    if options.output:
+        options.output.write_text(outputs + "\n", "utf-8")
+    sys.stdout.write(outputs + "\n")
+    return EXIT_DONE
+
+
+def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
+    """Find the work, or do it and record it. Raises what the step raised, after leaving an error record."""
+    settings = load()
+    inputs = _validated(step, raw_inputs)
+    run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
+    key = step.key(inputs, settings, run_id=run_id, attempt=os.environ.get("RATCHET_ATTEMPT", "1"), fresh=fresh)
+    world = World(settings, settings.state / "work" / key)
+    if found := manifests.find(world.store, step.name, key):
+        log.info("found, not run again", extra={"step": step.name, "key": key[:12]})
+        return found
+    log.info("started", extra={"step": step.name, "key": key[:12]})
+    started_at, clock = datetime.now(UTC), time.monotonic()
+    try:
+        outputs = _runner(step)(inputs, world)
+    except BaseException as error:
+        _record(world, step, key, error)
+        raise
+    manifest = manifests.write(
+        world.store,
+        Manifest(
+            step=step.name,
+            key=key,
+            outputs=outputs.model_dump(mode="json"),
+            started_at=started_at,
+            wall_seconds=round(time.monotonic() - clock, 3),
+            peak_memory_mib=round(_peak_memory_mib(), 1),
+        ),
+    )
+    shutil.rmtree(world.work, ignore_errors=True)
+    log.info(
+        "done",
+        extra={"step": step.name, "wall_seconds": manifest.wall_seconds, "peak_memory_mib": manifest.peak_memory_mib},
+    )
+    return manifest
+
+
+def _runner(step: Step) -> Callable[[Any, World], Contract]:
+    run: Callable[[Any, World], Contract] = importlib.import_module(step.module).run
+    return run
+
+
+def _validated(step: Step, raw: str) -> Contract:
+    try:
+        return step.inputs.model_validate_json(raw)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'inputs'}: {e['msg']}" for e in error.errors())
+        raise TerminalError(f"inputs of {step.name} are not a {step.inputs.__name__}: {problems}") from error
+
+
+def _record(world: World, step: Step, key: str, error: BaseException) -> None:
+    foreseen = isinstance(error, RatchetError)
+    record = ErrorRecord(
+        step=step.name,
+        key=key,
+        error=type(error).__name__,
+        message=str(error),
+        exit_code=error.exit_code if isinstance(error, RatchetError) else EXIT_TERMINAL,
+        traceback=None if foreseen else "".join(traceback.format_exception(error)),
+        at=datetime.now(UTC),
+    )
+    try:
+        manifests.write_error(world.store, record)
+    except RatchetError as second:
+        log.warning("the error record could not be written", extra={"reason": str(second)})
+
+
+def _peak_memory_mib() -> float:
+    """Largest resident set of this process or any one child so far; Linux counts it in KiB."""
+    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+
+
+def _read(inputs: str) -> str:
+    if inputs == "-":
+        return sys.stdin.read()
+    if inputs.startswith("@"):
+        return Path(inputs[1:]).read_text("utf-8")
+    return inputs
+
+
+def _stop(_signal: int, _frame: object) -> NoReturn:
+    raise Cancelled("told to stop; run it again to go on")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ratchet", description="Run one step.")
+    parser.add_argument("step", choices=sorted(STEPS))
+    parser.add_argument("inputs", help="JSON, @file or - for standard input")
+    parser.add_argument("--output", type=Path, help="write the outputs to this file too")
+    parser.add_argument("--force", action="store_true", help="run even if the same work is done already")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Run one step here and now, without Airflow."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ratchet.clients import manifests
+from ratchet.clients.process import run_step, step_environment
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.contract import Contract
+from ratchet.core.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, EXIT_TERMINAL, NothingToDo, TerminalError, TransientError
+from ratchet.steps import STEPS
+
+
+def do_step(
+    settings: Settings,
+    config: Path,
+    name: str,
+    inputs: Contract,
+    on_line: Callable[[str], None],
+    python: Path | None = None,
+) -> Any:
+    """The step's outputs. Raises what its exit code stands for, with the message of its error record."""
+    step, world = STEPS[name], World(settings, settings.scratch)
+    run_id, started = f"by-hand-{uuid.uuid4().hex}", datetime.now(UTC)
+    key = step.key(inputs, settings, run_id=run_id, attempt="1")
+    environment = step_environment(settings, config, {"RATCHET_RUN_ID": run_id, "RATCHET_ATTEMPT": "1"})
+    exit_code = EXIT_DONE
+    if manifests.find(world.store, name, key) is None:
+        interpreter = python or settings.python(step.image)
+        exit_code = run_step(interpreter, name, inputs.canonical_json(), environment, on_line)
+    manifest = manifests.find(world.store, name, key)
+    if exit_code == EXIT_DONE and manifest:
+        return step.outputs.model_validate(manifest.outputs)
+    record = manifests.newest_error(world.store, name, key, since=started)
+    said = record.message if record else f"{name} ended with exit code {exit_code} and left no record"
+    kind = {EXIT_TERMINAL: TerminalError, EXIT_NOTHING_TO_DO: NothingToDo}.get(exit_code, TransientError)
+    raise kind(said)

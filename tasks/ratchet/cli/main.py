@@ -1,0 +1,193 @@
+"""`ratchet`: what people type. Each verb is one function; the table below is the help."""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from ratchet.cli import demo, release, show
+from ratchet.cli.here import do_step
+from ratchet.cli.submit import Upload, submit
+from ratchet.cli.watch import Run, follow
+from ratchet.clients.settings import CONFIG_VARIABLE, Settings, find, load
+from ratchet.clients.world import World
+from ratchet.core import log as logs
+from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError
+from ratchet.local import platform
+from ratchet.local.bring_up import bring_up
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.recipe import Recipe
+from ratchet.rollback.contract import RollbackInputs
+
+
+@dataclass(frozen=True)
+class Here:
+    """What every verb works with."""
+
+    settings: Settings
+    config: Path
+    recipe: Recipe
+    console: Console
+
+    @property
+    def dag_id(self) -> str:
+        return f"release_{self.recipe.line}"
+
+    @property
+    def world(self) -> World:
+        return World(self.settings, self.settings.scratch)
+
+
+def up(here: Here, _options: argparse.Namespace) -> None:
+    bring_up(here.settings, here.config, here.recipe, here.console)
+    show.services(here.settings, here.console)
+    show.addresses(here.settings, here.recipe, here.console)
+
+
+def down(here: Here, _options: argparse.Namespace) -> None:
+    ran = platform.stop(here.settings)
+    here.console.print("stopped" if ran else "nothing was running")
+
+
+def clean(here: Here, _options: argparse.Namespace) -> None:
+    platform.delete(here.settings)
+    here.console.print(f"deleted {here.settings.state}")
+
+
+def status(here: Here, _options: argparse.Namespace) -> None:
+    show.services(here.settings, here.console)
+    show.production(here.world, here.recipe, here.console)
+
+
+def run_demo(here: Here, options: argparse.Namespace) -> None:
+    upload = Upload(options.data, options.text_column, options.label_column, replace=True) if options.data else None
+    demo.run(here.settings, here.config, here.recipe, upload, here.console)
+
+
+def submit_file(here: Here, options: argparse.Namespace) -> None:
+    upload = Upload(options.file, options.text_column, options.label_column, options.replace)
+    checked, version = submit(here.settings, here.config, here.recipe, upload, show.quiet)
+    show.receipt(here.world, upload.path, checked, version, here.console)
+
+
+def retrain(here: Here, options: argparse.Namespace) -> None:
+    airflow = release.airflow_of(here.settings, "engineer")
+    run = Run(here.dag_id, release.start(airflow, here.dag_id))
+    here.console.print(f"started {run.run_id}")
+    if not options.no_wait:
+        state = follow(airflow, run, here.console)
+        show.outcome(airflow, run, state, here.console)
+
+
+def report(here: Here, options: argparse.Namespace) -> None:
+    found = release.find_report(here.world.store, options.release)
+    path = release.write_page(here.settings, here.world.store, found)
+    here.console.print(found.outputs.summary, markup=False)
+    here.console.print(f"\nfull report: {path.as_uri()}", soft_wrap=True)
+
+
+def approve(here: Here, options: argparse.Namespace) -> None:
+    _answer(here, options, release.APPROVE, "approved")
+
+
+def reject(here: Here, options: argparse.Namespace) -> None:
+    _answer(here, options, release.REJECT, "rejected")
+
+
+def rollback(here: Here, options: argparse.Namespace) -> None:
+    inputs = RollbackInputs(
+        line=here.recipe.line, by=getpass.getuser(), reason=options.reason, to_release=options.to or ""
+    )
+    # In the command line's own environment: the way back needs neither Airflow nor MLflow nor any image.
+    outputs = do_step(
+        here.settings, here.config, "rollback", inputs, show.readable_to(here.console), Path(sys.executable)
+    )
+    here.console.print(
+        f"{outputs.release_id} has the users now, on {outputs.active}; traffic moved in {outputs.switch_seconds:.3f} s"
+        + ("" if outputs.recorded else "; the ledger cannot be written now: the event waits for the next command")
+    )
+
+
+def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> None:
+    airflow = release.airflow_of(here.settings, options.user)
+    answered = release.answer(airflow, here.dag_id, options.release, option, options.reason)
+    here.console.print(f"{word} {answered} as {options.user}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    logs.configure()
+    console = Console(stderr=False, highlight=False)
+    verb: Callable[[Here, argparse.Namespace], None] = options.verb
+    try:
+        config = find(options.config)
+        os.environ[CONFIG_VARIABLE] = str(config)
+        settings = load(config)
+        verb(Here(settings, config, load_recipe(options.recipe or settings.recipe, settings.root), console), options)
+    except NothingToDo as error:
+        console.print(f"nothing to do: {error}", markup=False)
+        return error.exit_code
+    except RatchetError as error:
+        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        Console(stderr=True).print("\ninterrupted; run the same command again to go on")
+        return Cancelled.exit_code
+    return EXIT_DONE
+
+
+def _plain(error: RatchetError) -> str:
+    return str(error).replace("[", r"\[")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="ratchet", description="Retrain a language model on fresh data, and never ship a worse one."
+    )
+    top.add_argument("--config", type=Path, help="ratchet.toml (default: $RATCHET_CONFIG, else the nearest one above)")
+    top.add_argument("--recipe", help="the model line (default: `recipe` in ratchet.toml)")
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+
+    def add(name: str, run: Callable[[Here, argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.set_defaults(verb=run)
+        return verb
+
+    add("up", up, "start the platform: Airflow, MLflow, Envoy, and vLLM with the model in production")
+    add("down", down, "stop the platform; nothing is lost")
+    add("clean", clean, "stop the platform and delete its folder")
+    add("status", status, "what runs, what is in production, what waits")
+    verb = add("demo", run_demo, "one whole release, from a data file to an answering endpoint")
+    verb.add_argument("--data", type=Path, help="your own labelled texts (CSV or JSON lines) instead of the sample")
+    _columns(verb)
+    verb = add("submit", submit_file, "hand in a data file; get a receipt")
+    verb.add_argument("file", type=Path)
+    verb.add_argument("--replace", action="store_true", help="start the dataset anew instead of adding to it")
+    _columns(verb)
+    verb = add("retrain", retrain, "start a release now and watch it")
+    verb.add_argument("--no-wait", action="store_true", help="start it and return")
+    verb = add("report", report, "the decision report of a release")
+    verb.add_argument("release", nargs="?", help="release id (default: the newest)")
+    for name, run, text in (("approve", approve, "let a waiting release go live"), ("reject", reject, "turn it down")):
+        verb = add(name, run, text)
+        verb.add_argument("release", nargs="?", help="release id (default: the only one that waits)")
+        verb.add_argument("--reason", default="", required=name == "reject", help="kept in the ledger")
+        verb.add_argument("--as", dest="user", default="release-manager", help="the Airflow user who answers")
+    verb = add("rollback", rollback, "put the previous model back, now")
+    verb.add_argument("--to", help="an earlier release id (default: the previous one)")
+    verb.add_argument("--reason", default="by hand", help="kept in the ledger")
+    return top
+
+
+def _columns(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--text-column", help="the column with the texts, if it is not found by name")
+    verb.add_argument("--label-column", help="the column with the labels, if it is not found by name")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""What the verbs print."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ratchet.cli.watch import Run
+from ratchet.clients.airflow import Airflow
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.readable import readable_line
+from ratchet.core.releases import production as production_of
+from ratchet.local import platform
+from ratchet.recipes.recipe import Recipe
+from ratchet.validate.contract import ValidateOutputs
+
+
+def quiet(_line: str) -> None:
+    """For steps whose log is of no interest when they go well; their errors come back by themselves."""
+
+
+def readable_to(console: Console) -> Callable[[str], None]:
+    return lambda line: console.print(f"  {readable_line(line)}", markup=False, highlight=False)
+
+
+def services(settings: Settings, console: Console) -> None:
+    states = platform.states(settings)
+    if not states:
+        console.print("the platform is down; `ratchet up` starts it")
+    table = Table(box=None, pad_edge=False)
+    for heading in ("service", "state", ""):
+        table.add_column(heading)
+    for service in states:
+        colour = {"running": "green", "stopped": "dim", "starting": "yellow"}.get(service.state, "red")
+        table.add_row(service.name, f"[{colour}]{service.state}[/]", service.detail)
+    if states:
+        console.print(table)
+
+
+def addresses(settings: Settings, recipe: Recipe, console: Console) -> None:
+    passwords = settings.secrets / "airflow_passwords.json"
+    console.print(f"endpoint  http://127.0.0.1:{settings.ports.edge}/v1  (model: {recipe.line})")
+    console.print(
+        f"Airflow   http://127.0.0.1:{settings.ports.airflow}  (users and passwords: {passwords})", soft_wrap=True
+    )
+    console.print(f"MLflow    {settings.mlflow_url}")
+
+
+def production(world: World, recipe: Recipe, console: Console) -> None:
+    live = production_of(world.ledger(recipe.line).events())
+    state = world.router.read()
+    if live is None or state is None:
+        console.print(f"{recipe.line}: nothing in production yet; `ratchet up` releases the base model")
+        return
+    console.print(
+        f"{recipe.line}: {live.release_id} is in production (model {live.model.sha256[:12]}), on {state.active}"
+    )
+    if state.previous:
+        console.print(f"  `ratchet rollback` goes back to {state.releases[state.previous]}, on {state.previous}")
+    if state.models[state.active] != live.model.sha256:
+        console.print(f"[red]  the router sends users to {state.releases[state.active]}: not what the ledger says[/]")
+
+
+def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
+    """What intake did with an upload, on one screen."""
+    console.print(
+        f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted}, "
+        f"quarantined {checked.num_quarantined}, labels {checked.num_labels}"
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rows", "reason", "rule", "for example row"):
+        table.add_column(heading, justify="right" if heading == "rows" else "left")
+    for reason in checked.reasons:
+        table.add_row(str(reason.num_rows), reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
+    if checked.reasons:
+        console.print(table)
+        kept = world.settings.state / "quarantine" / f"{checked.quarantine.sha256[:12]}.jsonl"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        if not kept.is_file():
+            world.store.fetch_file(checked.quarantine, kept)
+        console.print(f"every rejected row with its reasons: {kept}", soft_wrap=True)
+    console.print(
+        f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
+        f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
+    )
+
+
+def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
+    """How a watched run ended, in one sentence."""
+    tasks = {task.task_id: task for task in airflow.tasks(run.dag_id, run.run_id)}
+    release_id = airflow.output(run.dag_id, run.run_id, "resolve", "release_id")
+    if tasks["resolve"].state == "skipped":
+        lines = [line for line in airflow.log(run.dag_id, run.run_id, tasks["resolve"]) if "nothing to do" in line]
+        console.print(f"skipped: {lines[-1] if lines else 'nothing to do'}", markup=False)
+    elif tasks["approve"].state == "awaiting_input":
+        console.print(
+            f"{release_id} waits for approval: `ratchet report {release_id}`, then `ratchet approve {release_id}`"
+        )
+    elif state == "failed":
+        failed = ", ".join(task.task_id for task in tasks.values() if task.state == "failed")
+        console.print(
+            f"[red]{release_id or run.run_id} failed in {failed}[/]; its log is in Airflow; production is unchanged"
+        )
+    elif tasks["bake"].state == "success":
+        console.print(f"{release_id} is in production")
+    else:
+        verdict = airflow.output(run.dag_id, run.run_id, "gate", "verdict")
+        console.print(f"{release_id} was not released (gate: {verdict}); production is unchanged")
+
+
+def curl(settings: Settings, recipe: Recipe, text: str) -> str:
+    body = {
+        "model": recipe.line,
+        "messages": [{"role": "user", "content": recipe.prompt.replace("{text}", text)}],
+        "max_tokens": 32,
+        "temperature": 0,
+    }
+    url = f"http://127.0.0.1:{settings.ports.edge}/v1/chat/completions"
+    return f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"

@@ -1,0 +1,111 @@
+"""Where things are and where steps run: `ratchet.toml`, and nothing else, decides."""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from ratchet.core.contract import Contract
+from ratchet.core.errors import TerminalError
+
+CONFIG_VARIABLE = "RATCHET_CONFIG"
+
+
+class StoreSettings(Contract):
+    """`kind = "s3"` needs a bucket. Credentials come from the secrets directory or the pod's identity."""
+
+    kind: Literal["local", "s3"] = "local"
+    bucket: str = ""
+    prefix: str = ""
+    endpoint_url: str | None = None
+
+
+class Ports(Contract):
+    """All on loopback. `edge` is where users send requests; blue and green are the engines behind it."""
+
+    airflow: int = 8780
+    mlflow: int = 8781
+    edge: int = 8700
+    edge_admin: int = 8709
+    blue: int = 8701
+    green: int = 8702
+
+
+class Settings(Contract):
+    """Relative paths in the file are relative to the file."""
+
+    root: Path
+    runtime: Literal["process", "kubernetes"] = "process"
+    state_dir: Path = Path(".ratchet")
+    environments_dir: Path = Path(".venvs")
+    cache_dir: Path | None = None
+    recipe: str = "support"
+    store: StoreSettings = StoreSettings()
+    ports: Ports = Ports()
+    device: Literal["cpu", "cuda"] = "cpu"
+    tracking_uri: str = ""
+    step_threads: int = Field(default=0, ge=0, description="threads per step; 0 is one per core")
+
+    @property
+    def state(self) -> Path:
+        return self.root / self.state_dir
+
+    @property
+    def cache(self) -> Path:
+        return self.root / self.cache_dir if self.cache_dir else self.state / "cache"
+
+    @property
+    def scratch(self) -> Path:
+        return self.state / "scratch"
+
+    @property
+    def secrets(self) -> Path:
+        return Path(os.environ.get("RATCHET_SECRETS_DIR") or self.state / "secrets")
+
+    @property
+    def mlflow_url(self) -> str:
+        return self.tracking_uri or f"http://127.0.0.1:{self.ports.mlflow}"
+
+    def python(self, image: str) -> Path:
+        """The interpreter of one image's environment (process runtime)."""
+        return self.root / self.environments_dir / image / "bin" / "python"
+
+    def lock(self, image: str) -> Path:
+        return self.root / "containers" / image / f"requirements.{self.device}.txt"
+
+
+class BadSettings(TerminalError, ValueError):
+    """`ratchet.toml` does not say what it must."""
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read ratchet.toml: `path`, else $RATCHET_CONFIG, else the nearest one above the working directory."""
+    found = find(path)
+    try:
+        return Settings(root=found.parent, **tomllib.loads(found.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{found}: cannot be read as TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise BadSettings(f"{found}: {problems}; the fields are described in docs/settings.md") from error
+
+
+def find(path: Path | None = None) -> Path:
+    """The absolute path of the ratchet.toml in force."""
+    return (path or _from_environment() or _nearest()).resolve()
+
+
+def _from_environment() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else None
+
+
+def _nearest() -> Path:
+    for folder in [Path.cwd(), *Path.cwd().parents]:
+        if (folder / "ratchet.toml").is_file():
+            return folder / "ratchet.toml"
+    raise BadSettings(
+        f"no ratchet.toml in {Path.cwd()} or above: run in the project's folder, or set {CONFIG_VARIABLE} to its path"
+    )

@@ -1,0 +1,112 @@
+"""The ledger catches up with where the users are: traffic moves first, its event may wait, a killed command is ended.
+
+waiting/support/20260105T030000.120000.json    a LedgerEvent that could not be written yet, beside the router's state
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ratchet.clients.ledger import Ledger
+from ratchet.clients.world import World
+from ratchet.core.errors import RatchetError
+from ratchet.core.log import log
+from ratchet.core.refs import FolderRef
+from ratchet.core.releases import LedgerEvent
+from ratchet.core.rollout import Author, RouterState, Unexplained, unrecorded
+
+FOUND_LATER = "the command that moved traffic was cut short; found by the next one"
+
+
+def author(by: str, note: str) -> Author:
+    return Author(by=by, note=note, at=datetime.now(UTC))
+
+
+def settle(world: World, line: str, who: Author | None = None) -> None:
+    """Write the events that wait, then the one that the router's state says is missing. Does nothing when all is told.
+
+    Raises:
+        Unexplained: users are served by what the ledger never released.
+        RatchetError: the store is away or the ledger does not verify.
+    """
+    ledger = world.ledger(line)
+    for path, event in _waiting(world, line):
+        _flush(ledger, event)
+        path.unlink(missing_ok=True)
+    state = world.router.read()
+    if state is None:
+        return
+    written = ledger.append(lambda events: unrecorded(events, state, who or author("ratchet", FOUND_LATER)))
+    if written:
+        log.info("the ledger says where the users are", extra={"kind": written.kind, "release": written.release_id})
+
+
+def foreseen(world: World, line: str, state: RouterState, who: Author) -> list[LedgerEvent]:
+    """The ledger as it will read once `settle` has written what waits and what is missing."""
+    events = world.ledger(line).events()
+    for _, event in _waiting(world, line):
+        if not _is_among(event, events):
+            events.append(event.model_copy(update={"seq": len(events)}))
+    with suppress(Unexplained):
+        missing = unrecorded(events, state, who)
+        if missing:
+            events.append(missing.model_copy(update={"seq": len(events)}))
+    return events
+
+
+def settle_or_wait(world: World, line: str, state: RouterState, model: FolderRef, who: Author) -> bool:
+    """For a roll-back: `state` is in force already and must stand whatever the store says; was it recorded?
+
+    When the ledger cannot be written the event waits beside the router, and the next `settle` writes it.
+    """
+    try:
+        settle(world, line, who)
+    except (RatchetError, OSError) as error:
+        log.warning("the roll-back's event waits: the ledger cannot be written", extra={"error": str(error)})
+        try:
+            _wait(world, _rolled_back(line, state, model, who))
+        except OSError as failure:  # the router's state still says it, and the next `settle` reads that
+            log.warning("the event cannot wait on disk either", extra={"error": str(failure)})
+        return False
+    return True
+
+
+def _flush(ledger: Ledger, event: LedgerEvent) -> None:
+    if ledger.append(lambda events: None if _is_among(event, events) else event):
+        log.info("a waiting event reached the ledger", extra={"kind": event.kind, "release": event.release_id})
+
+
+def _rolled_back(line: str, state: RouterState, model: FolderRef, who: Author) -> LedgerEvent:
+    return LedgerEvent(
+        line=line,
+        kind="rolled_back",
+        at=who.at,
+        by=who.by,
+        release_id=state.active_release,
+        model=model,
+        colour=state.active,
+        note=who.note,
+    )
+
+
+def _is_among(event: LedgerEvent, events: Sequence[LedgerEvent]) -> bool:
+    return (event.kind, event.release_id, event.at) in {(found.kind, found.release_id, found.at) for found in events}
+
+
+def _folder(world: World, line: str) -> Path:
+    return world.settings.state / "waiting" / line
+
+
+def _waiting(world: World, line: str) -> Iterator[tuple[Path, LedgerEvent]]:
+    for path in sorted(_folder(world, line).glob("*.json")):
+        yield path, LedgerEvent.model_validate_json(path.read_bytes())
+
+
+def _wait(world: World, event: LedgerEvent) -> None:
+    folder = _folder(world, event.line)
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"{os.getpid()}.unfinished"
+    unfinished.write_bytes(event.canonical_json())
+    unfinished.rename(folder / f"{event.at:%Y%m%dT%H%M%S.%f}.json")

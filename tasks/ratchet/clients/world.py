@@ -1,0 +1,75 @@
+"""Everything outside a step, built when first used: a step that reads no registry needs no registry."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ratchet.clients.settings import Settings
+from ratchet.clients.store import Bucket, LocalBucket, Store
+
+if TYPE_CHECKING:
+    from ratchet.clients.engine import Engine
+    from ratchet.clients.ledger import Journal, Ledger
+    from ratchet.clients.registry import Registry
+    from ratchet.clients.router import Router
+
+
+class World:
+    """A step's outside world.
+
+    `work` is a folder that outlives a killed attempt of the same work (checkpoints); it is named after the step's key.
+    """
+
+    def __init__(self, settings: Settings, work: Path) -> None:
+        self.settings = settings
+        self.work = work
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder that is gone afterwards."""
+        self.settings.scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.settings.scratch) as folder:
+            yield Path(folder)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(bucket_of(self.settings), self.settings.scratch)
+
+    def ledger(self, line: str) -> "Ledger":
+        from ratchet.clients.ledger import Ledger
+
+        return Ledger(self.store, line)
+
+    def datasets(self, dataset: str) -> "Journal":
+        from ratchet.clients.ledger import dataset_journal
+
+        return dataset_journal(self.store, dataset)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from ratchet.clients.registry import MlflowRegistry
+
+        return MlflowRegistry(self.settings.mlflow_url)
+
+    @cached_property
+    def router(self) -> "Router":
+        from ratchet.clients.router import EnvoyRouter
+
+        return EnvoyRouter(self.settings.state / "router", self.settings.ports)
+
+    @cached_property
+    def engine(self) -> "Engine":
+        from ratchet.clients.engine import SupervisedVllm
+
+        return SupervisedVllm(self.settings, self.store)
+
+
+def bucket_of(settings: Settings) -> Bucket:
+    if settings.store.kind == "s3":
+        from ratchet.clients.s3 import S3Bucket
+
+        return S3Bucket(settings.store, settings.secrets)
+    return LocalBucket(settings.state / "store")

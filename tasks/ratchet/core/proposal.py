@@ -1,0 +1,45 @@
+"""What a person is asked to approve: exactly these bytes, for exactly this reason."""
+
+from datetime import datetime
+from typing import Literal
+
+from ratchet.core.contract import Contract, Name, Sha256
+from ratchet.core.refs import FileRef, FolderRef
+from ratchet.core.releases import Evidence, LedgerEvent
+
+
+class Proposal(Contract):
+    """A candidate with all that its approval binds. `report` is the decision record, `dataset` the rows it was tuned on."""
+
+    line: Name
+    release_id: str
+    candidate: FolderRef
+    baseline: FolderRef
+    bundle: FolderRef
+    report: FileRef
+    dataset: FileRef
+    recipe_sha256: Sha256
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(
+            candidate_sha256=self.candidate.sha256,
+            baseline_sha256=self.baseline.sha256,
+            bundle_sha256=self.bundle.sha256,
+            report_sha256=self.report.sha256,
+            recipe_sha256=self.recipe_sha256,
+        )
+
+    def event(self, kind: Literal["approved", "rejected"], at: datetime, by: str, note: str) -> LedgerEvent:
+        """The ledger's record of the answer."""
+        return LedgerEvent(
+            line=self.line,
+            kind=kind,
+            at=at,
+            by=by,
+            release_id=self.release_id,
+            model=self.candidate,
+            dataset_sha256=self.dataset.sha256,
+            evidence=self.evidence,
+            note=note,
+        )

@@ -1,0 +1,18 @@
+"""A step's JSON log line as a person reads it."""
+
+import json
+
+from ratchet.core.log import readable
+
+
+def readable_line(line: str) -> str:
+    """Event and fields of a log line of Ratchet's; any other line as it is."""
+    try:
+        fields = json.loads(line)
+        for name in ("at", "level"):
+            fields.pop(name, None)
+        traceback = fields.pop("traceback", None)
+        text = readable(fields.pop("event"), fields)
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return line
+    return f"{text}\n{traceback}" if traceback else text

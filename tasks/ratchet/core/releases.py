@@ -1,0 +1,153 @@
+"""The events of the ledger, and what they say about production."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import AwareDatetime, NonNegativeInt
+
+from ratchet.core.contract import Contract, Sha256
+from ratchet.core.refs import FolderRef
+
+Colour = Literal["blue", "green"]
+EventKind = Literal["bootstrap", "approved", "rejected", "promoting", "promoted", "baked", "rolled_back"]
+
+
+class Evidence(Contract):
+    """What an approval binds. If any of these changed since, the approval is void."""
+
+    candidate_sha256: Sha256
+    baseline_sha256: Sha256
+    bundle_sha256: Sha256
+    report_sha256: Sha256
+    recipe_sha256: Sha256
+
+
+class LedgerEvent(Contract):
+    """One line of the ledger. `seq` is set by the ledger when it appends; the chain of digests is the journal's own.
+
+    `model` is the model that the event is about (for a roll-back: the one gone back to), `by` a user's name.
+    """
+
+    schema_version: Literal[1] = 1
+    line: str
+    seq: NonNegativeInt = 0
+    kind: EventKind
+    at: AwareDatetime
+    by: str
+    release_id: str
+    model: FolderRef
+    dataset_sha256: Sha256 | None = None
+    colour: Colour | None = None
+    evidence: Evidence | None = None
+    note: str = ""
+
+
+class Production(Contract):
+    """A release that was, or is, in production. `kind` and `seq` are those of the event that made it so."""
+
+    release_id: str
+    model: FolderRef
+    dataset_sha256: Sha256 | None
+    seq: NonNegativeInt
+    kind: EventKind
+    is_bootstrap: bool
+
+
+def production_history(events: Sequence[LedgerEvent]) -> list[Production]:
+    """Every change of production, oldest first; the last one is live."""
+    history: list[Production] = []
+    for event in events:
+        if event.kind in ("bootstrap", "promoted"):
+            origin = _production(event, event.dataset_sha256, is_bootstrap=event.kind == "bootstrap")
+            history.append(origin)
+        elif event.kind == "rolled_back":
+            # Roll-back writes its event without the ledger at hand, so what the release was tuned on is looked up.
+            before = find_release(history, event.release_id, event.model.sha256)
+            dataset_sha256 = before.dataset_sha256 if before else event.dataset_sha256
+            history.append(_production(event, dataset_sha256, is_bootstrap=bool(before and before.is_bootstrap)))
+    return history
+
+
+def production(events: Sequence[LedgerEvent]) -> Production | None:
+    history = production_history(events)
+    return history[-1] if history else None
+
+
+def previous_production(events: Sequence[LedgerEvent]) -> Production | None:
+    """What a roll-back goes to when no release is named: the model that the last promotion replaced.
+
+    None after a roll-back: a second one would lead forward to the model just left, or further back than anyone asked.
+    """
+    history = production_history(events)
+    return history[-2] if len(history) > 1 and history[-1].kind == "promoted" else None
+
+
+def find_release(history: Sequence[Production], release_id: str, model_sha256: str = "") -> Production | None:
+    """The newest entry of that release; with a digest, only if it was with that model."""
+    return next(
+        (
+            entry
+            for entry in reversed(history)
+            if entry.release_id == release_id and model_sha256 in ("", entry.model.sha256)
+        ),
+        None,
+    )
+
+
+def last_decision(events: Sequence[LedgerEvent], release_id: str) -> LedgerEvent | None:
+    """The newest approval or rejection of a release."""
+    decisions = ("approved", "rejected")
+    return next((e for e in reversed(events) if e.kind in decisions and e.release_id == release_id), None)
+
+
+def open_intents(events: Sequence[LedgerEvent]) -> list[LedgerEvent]:
+    """The intents to promote since production last changed, oldest first."""
+    live = production(events)
+    return [e for e in events if e.kind == "promoting" and (live is None or e.seq > live.seq)]
+
+
+def refusal(events: Sequence[LedgerEvent], event: LedgerEvent) -> str | None:
+    """Why `event` must not follow `events`, or None when it may."""
+    if not events and event.kind != "bootstrap":
+        return "the first event must be a bootstrap"
+    approval, intents, history = (
+        last_decision(events, event.release_id),
+        open_intents(events),
+        production_history(events),
+    )
+    rules: dict[EventKind, tuple[bool, str]] = {
+        "bootstrap": (not events, "a bootstrap is allowed only in an empty ledger"),
+        "approved": (
+            event.evidence is not None and event.evidence.candidate_sha256 == event.model.sha256,
+            "an approval must carry evidence about exactly its own model",
+        ),
+        "promoting": (
+            approval is not None and approval.kind == "approved" and _same(approval, event),
+            "no approval of this release with this model stands before it",
+        ),
+        "promoted": (
+            any(_same(intent, event) for intent in intents),
+            "no intent to promote this release with this model stands since production last changed",
+        ),
+        "rolled_back": (
+            find_release(history, event.release_id, event.model.sha256) is not None,
+            "this release with this model was never in production",
+        ),
+    }
+    allowed, reason = rules.get(event.kind, (True, ""))
+    return None if allowed else reason
+
+
+def _production(event: LedgerEvent, dataset_sha256: Sha256 | None, is_bootstrap: bool) -> Production:
+    return Production(
+        release_id=event.release_id,
+        model=event.model,
+        dataset_sha256=dataset_sha256,
+        seq=event.seq,
+        kind=event.kind,
+        is_bootstrap=is_bootstrap,
+    )
+
+
+def _same(one: LedgerEvent, two: LedgerEvent) -> bool:
+    return (one.release_id, one.model.sha256) == (two.release_id, two.model.sha256)

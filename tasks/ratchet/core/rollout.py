@@ -1,0 +1,162 @@
+"""Which colour has the users, how that changes, and what the ledger must say about it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from pydantic import NonNegativeInt, model_validator
+
+from ratchet.core.contract import Contract
+from ratchet.core.errors import TerminalError
+from ratchet.core.releases import (
+    Colour,
+    LedgerEvent,
+    Production,
+    find_release,
+    open_intents,
+    production,
+    production_history,
+)
+
+
+class RouterState(Contract):
+    """`weights` are percent of new requests per colour; `active` has the users, `previous` can be gone back to at once.
+
+    `releases` and `models` name what each colour serves, as release id and model digest, so that roll-back needs only
+    this record. `ledger_seq` is the event that last ordered traffic to move forward; a roll-back leaves it as it is,
+    so that an intent which was carried out and undone is told from one that was never carried out.
+    """
+
+    active: Colour
+    previous: Colour | None
+    weights: dict[Colour, NonNegativeInt]
+    releases: dict[Colour, str]
+    models: dict[Colour, str]
+    ledger_seq: NonNegativeInt | None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.active not in self.releases or self.active not in self.models:
+            raise ValueError(f"{self.active} is active, but `releases` and `models` do not say what it serves")
+        if sum(self.weights.values()) != 100:
+            raise ValueError(f"weights are percent and must sum to 100, got {self.weights}")
+        return self
+
+    @property
+    def active_release(self) -> str:
+        return self.releases[self.active]
+
+    @property
+    def active_model(self) -> str:
+        return self.models[self.active]
+
+    def serves(self, release_id: str, model_sha256: str) -> bool:
+        return self.active_release == release_id and self.active_model == model_sha256
+
+
+class Unexplained(TerminalError, RuntimeError):
+    """Users are served by something that the ledger never released."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who did what the ledger is about to be told, why, and when."""
+
+    by: str
+    note: str
+    at: datetime
+
+
+def other(colour: Colour) -> Colour:
+    return "green" if colour == "blue" else "blue"
+
+
+def first_state(colour: Colour, release_id: str, model_sha256: str, seq: int) -> RouterState:
+    """All traffic on the only colour that serves anything."""
+    return RouterState(
+        active=colour,
+        previous=None,
+        weights=_all_to(colour),
+        releases={colour: release_id},
+        models={colour: model_sha256},
+        ledger_seq=seq,
+    )
+
+
+def switched_to(state: RouterState, colour: Colour, release_id: str, model_sha256: str, seq: int) -> RouterState:
+    """Forward: `colour` gets all traffic, the colour that had it is kept to go back to."""
+    return RouterState(
+        active=colour,
+        previous=other(colour),
+        weights=_all_to(colour),
+        releases={**state.releases, colour: release_id},
+        models={**state.models, colour: model_sha256},
+        ledger_seq=seq,
+    )
+
+
+def swapped_back(state: RouterState) -> RouterState:
+    """Back: the previous colour gets all traffic.
+
+    Raises:
+        TerminalError: no colour is previous.
+    """
+    if state.previous is None:
+        raise TerminalError(f"no colour is previous to {state.active} ({state.active_release}): nothing to go back to")
+    return went_back_to(state, state.previous, state.releases[state.previous], state.models[state.previous])
+
+
+def went_back_to(state: RouterState, colour: Colour, release_id: str, model_sha256: str) -> RouterState:
+    """Back to an earlier release on `colour`. Nothing is previous then, or a second roll-back would lead forward."""
+    return RouterState(
+        active=colour,
+        previous=None,
+        weights=_all_to(colour),
+        releases={**state.releases, colour: release_id},
+        models={**state.models, colour: model_sha256},
+        ledger_seq=state.ledger_seq,
+    )
+
+
+def unrecorded(events: Sequence[LedgerEvent], state: RouterState, author: Author) -> LedgerEvent | None:
+    """The event that the ledger lacks about where the users already are: the command that moved them was cut short.
+
+    Raises:
+        Unexplained: the active colour serves what was neither in production before nor intended for it.
+    """
+    live = production(events)
+    intents = open_intents(events)
+    if live and state.serves(live.release_id, live.model.sha256):
+        undone = any(intent.seq == state.ledger_seq for intent in intents)
+        return _went_back(events[0].line, live, state.active, author) if undone else None
+    for intent in reversed(intents):
+        if state.serves(intent.release_id, intent.model.sha256):
+            done = {"kind": "promoted", "seq": 0, "at": author.at, "colour": state.active, "note": intent.note}
+            return intent.model_copy(update=done)
+    before = find_release(production_history(events), state.active_release, state.active_model)
+    if before:
+        return _went_back(events[0].line, before, state.active, author)
+    raise Unexplained(
+        f"{state.active} has the users with release {state.active_release!r}, model {state.active_model[:12]}, but the "
+        f"ledger says {live.release_id if live else 'nothing'} is live and knows no such intent: "
+        "find out who moved traffic; `ratchet rollback --to RELEASE` puts a released model back"
+    )
+
+
+def _went_back(line: str, to: Production, colour: Colour, author: Author) -> LedgerEvent:
+    return LedgerEvent(
+        line=line,
+        kind="rolled_back",
+        at=author.at,
+        by=author.by,
+        release_id=to.release_id,
+        model=to.model,
+        dataset_sha256=to.dataset_sha256,
+        colour=colour,
+        note=author.note,
+    )
+
+
+def _all_to(colour: Colour) -> dict[Colour, int]:
+    return {colour: 100, other(colour): 0}

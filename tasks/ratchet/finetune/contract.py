@@ -1,0 +1,48 @@
+"""finetune: NF4 QLoRA of the base on the training rows; out come the adapter and the merged model."""
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from ratchet.core.contract import Contract, Name
+from ratchet.core.refs import FileRef, FolderRef
+
+
+class QloraSettings(Contract):
+    """Upstream's names (PEFT, TRL). `max_steps` counts optimizer steps of `batch_size` sequences."""
+
+    r: PositiveInt = 32
+    lora_alpha: PositiveInt = 64
+    lora_dropout: NonNegativeFloat = 0.0
+    learning_rate: PositiveFloat = 4e-3
+    batch_size: PositiveInt = 16
+    max_steps: PositiveInt = 125
+    warmup_steps: NonNegativeInt = 10
+    max_seq_len_tokens: PositiveInt = 128
+    save_steps: PositiveInt = 25
+    seed: int = 0
+    min_loss_drop: float = Field(default=0.1, ge=0.0, lt=1.0, description="share of the first loss that must be gone")
+
+
+class FinetuneInputs(Contract):
+    contract_version: int = 1
+    line: Name
+    base: FolderRef
+    train: FileRef
+    validation: FileRef
+    method: QloraSettings
+
+
+class FinetuneOutputs(Contract):
+    """`training_log`: JSON lines of {"step", "at_ms", "metrics": {name: value}}; the tracking server is fed from it."""
+
+    contract_version: int = 1
+    adapter: FolderRef
+    model: FolderRef
+    training_log: FileRef
+    num_steps: PositiveInt
+    first_loss: float
+    last_loss: float
+    validation_loss: float
+    num_trainable_parameters: PositiveInt
+    tokens_per_second: float
+    num_resumes: NonNegativeInt
+    merge_max_logit_difference: float

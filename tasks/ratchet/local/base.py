@@ -1,0 +1,78 @@
+"""The platform's first model: the tiny base, trained once, kept in the cache, and released by a bootstrap event."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ratchet.clients import guard
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.process import OFFLINE
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.contract import digest_json
+from ratchet.core.errors import TransientError
+from ratchet.core.log import log
+from ratchet.core.refs import FolderRef, digest_file
+from ratchet.core.releases import LedgerEvent, production
+from ratchet.core.rollout import first_state
+from ratchet.recipes.recipe import Recipe
+
+# What decides the weights: the code below and the lock of the environment that it runs in.
+SOURCES = ("local/base_model.py", "local/corpus.py", "core/arithmetic.py")
+
+
+def ensure_base(settings: Settings, world: World, recipe: Recipe, on_line: Callable[[str], None]) -> FolderRef:
+    """The recipe's base in the store; the tiny one is trained first if this machine has not done so yet."""
+    key = f"bases/{recipe.base}.json"
+    if record := world.store.get(key):
+        return FolderRef.model_validate_json(record)
+    folder = settings.cache / f"{recipe.base}-{_cache_key(settings)[:16]}"
+    if not folder.is_dir():
+        train(settings, folder, on_line)
+    ref = world.store.put_folder(folder)
+    world.store.create(key, ref)
+    return FolderRef.model_validate_json(world.store.get(key) or ref.canonical_json())
+
+
+def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    python = str(settings.python("train"))
+    command = [sys.executable, guard.__file__, python, "-m", "ratchet.local.base_model", str(folder)]
+    with subprocess.Popen(command, env={**os.environ, **OFFLINE}, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            on_line(line.rstrip("\n"))
+    if process.returncode:
+        raise TransientError(f"training the base model ended with {process.returncode}; its log is above; run again")
+
+
+def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
+    """The very first release: the untuned base, on blue. Does nothing when the ledger has a production already."""
+    event = LedgerEvent(
+        line=recipe.line,
+        kind="bootstrap",
+        at=datetime.now(UTC),
+        by="platform",
+        release_id=f"{recipe.line}-base-{base.sha256[:12]}",
+        model=base,
+        colour="blue",
+        note="the untuned base: there is always a baseline",
+    )
+
+    def decide(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
+        return None if events else event
+
+    ledger = world.ledger(recipe.line)
+    if ledger.append(decide):
+        log.info("released the base model", extra={"line": recipe.line, "model": base.sha256[:12]})
+    live = production(ledger.events())
+    if live and world.router.read() is None:
+        world.engine.load("blue", LoadedModel(release_id=live.release_id, model=live.model))
+        world.router.write(first_state("blue", live.release_id, live.model.sha256, live.seq))
+
+
+def _cache_key(settings: Settings) -> str:
+    package = Path(__file__).parent.parent
+    return digest_json([digest_file(settings.lock("train")), *(digest_file(package / name) for name in SOURCES)])

@@ -1,0 +1,75 @@
+"""The person's approval: this operator alone sees the authenticated answer, and alone writes it to the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param
+
+from ratchet.clients.settings import load
+from ratchet.clients.world import World
+from ratchet.core.proposal import Proposal
+from ratchet.core.releases import LedgerEvent
+
+TIMED_OUT = "time-out"
+
+
+class ReleaseApproval(ApprovalOperator):
+    """Ask a named approver; a time-out rejects.
+
+    Args:
+        proposal: the fields of core.releases.Proposal; values may be outputs of steps.
+        approvers: the users who may answer.
+    """
+
+    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "proposal")
+
+    def __init__(
+        self, *, proposal: dict[str, Any], approvers: Sequence[str], timeout_hours: int, body: Any, **kwargs: Any
+    ) -> None:
+        super().__init__(
+            body=body,
+            defaults=self.REJECT,
+            response_timeout=timedelta(hours=timeout_hours),
+            assigned_users=[{"id": user, "name": user} for user in approvers],
+            params={"reason": Param("", type="string", description="Why (kept in the ledger)")},
+            execution_timeout=None,
+            **kwargs,
+        )
+        self.proposal = proposal
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        if "error" not in event:
+            self.validate_chosen_options(event["chosen_options"])
+            settings = load()
+            record(World(settings, settings.scratch), Proposal.model_validate(self.proposal), answer_of(event))
+        return super().execute_complete(context, event)
+
+
+@dataclass(frozen=True)
+class Answer:
+    kind: Literal["approved", "rejected"]
+    by: str
+    reason: str
+
+
+def answer_of(event: dict[str, Any]) -> Answer:
+    user = event.get("responded_by_user") or {}
+    return Answer(
+        kind="approved" if ApprovalOperator.APPROVE in event["chosen_options"] else "rejected",
+        by=user.get("name") or user.get("id") or TIMED_OUT,
+        reason=(event.get("params_input") or {}).get("reason", ""),
+    )
+
+
+def record(world: World, proposal: Proposal, answer: Answer) -> None:
+    """Append the answer to the ledger, once: a task that is run again finds it there."""
+
+    def decide(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
+        if any(event.kind == answer.kind and event.evidence == proposal.evidence for event in events):
+            return None
+        return proposal.event(answer.kind, at=datetime.now(UTC), by=answer.by, note=answer.reason)
+
+    world.ledger(proposal.line).append(decide)

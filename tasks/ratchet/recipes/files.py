@@ -1,0 +1,53 @@
+"""The policy files beside the code, read when a recipe is built, so that a recipe carries their content by value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ratchet.core.checks import GatePolicy
+from ratchet.core.errors import TerminalError
+from ratchet.core.refs import FileRef, blob_uri, digest_file
+from ratchet.recipes.gates import load_gate
+from ratchet.recipes.recipe import Task
+
+
+@dataclass(frozen=True)
+class PolicyFiles:
+    """`root` is the project's folder: expectations/ and quality_gates/ are below it."""
+
+    root: Path
+
+    def suite(self, name: str) -> str:
+        return self._read(self.root / "expectations" / f"{name}.json")
+
+    def task(self, name: str, max_samples: int | None = None) -> Task:
+        """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's test split."""
+        data = self.data_path(name)
+        return Task(
+            name=name,
+            config_yaml=self._read(self.root / "quality_gates" / "tasks" / f"{name}.yaml"),
+            data=file_ref(data) if data.is_file() else None,
+            max_samples=max_samples,
+        )
+
+    def gate(self, name: str, tasks: tuple[Task, ...]) -> GatePolicy:
+        return load_gate(self.root / "quality_gates" / f"{name}.toml", {task.name: task.config_yaml for task in tasks})
+
+    def data(self, name: str) -> FileRef:
+        return file_ref(self.data_path(name))
+
+    def data_path(self, name: str) -> Path:
+        return self.root / "quality_gates" / "tasks" / f"{name}.jsonl"
+
+    def _read(self, path: Path) -> str:
+        try:
+            return path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TerminalError(
+                f"a recipe names {path.relative_to(self.root)}, which cannot be read: {error}"
+            ) from error
+
+
+def file_ref(path: Path) -> FileRef:
+    """The name that the store gives this file's bytes; whoever starts a release puts them there."""
+    sha256 = digest_file(path)
+    return FileRef(uri=blob_uri(sha256), sha256=sha256, bytes=path.stat().st_size)

@@ -1,0 +1,71 @@
+"""The Recipe: everything that makes one model line, typed, by value, and the same on a laptop and on a cluster."""
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from ratchet.bake.contract import BakeSettings
+from ratchet.convert.contract import ConvertSettings
+from ratchet.core.checks import GatePolicy
+from ratchet.core.contract import Contract, Name, Sha256, digest_json
+from ratchet.core.refs import FileRef
+from ratchet.finetune.contract import QloraSettings
+from ratchet.prepare.contract import SplitPolicy
+from ratchet.stage.contract import StageSettings
+from ratchet.validate.contract import DataRules
+
+
+class Task(Contract):
+    """One lm-eval task of a recipe. Without `data` it asks the recipe's own test split."""
+
+    name: Name
+    config_yaml: str
+    data: FileRef | None = None
+    max_samples: PositiveInt | None = None
+
+    def asks(self, test_split: Any) -> dict[str, Any]:
+        """The fields of evaluate's EvalTask; `test_split` is a FileRef, or a promise of one."""
+        return {**dict(self), "data": self.data or test_split}
+
+
+class Recipe(Contract):
+    """One model line. One recipe, one release DAG.
+
+    `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
+    `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
+    """
+
+    line: Name
+    owner: str
+    description: str
+    dataset: Name
+    base: Name
+    prompt: str
+    rules: DataRules
+    split: SplitPolicy = SplitPolicy()
+    replay_share: float = Field(default=0.18, ge=0.0, lt=1.0)
+    replay_exclude: FileRef
+    max_seq_len_tokens: PositiveInt = 128
+    max_examples_per_label: PositiveInt | None = None
+    min_new_examples: PositiveInt = 50
+    method: QloraSettings = QloraSettings()
+    tasks: tuple[Task, ...] = Field(min_length=1)
+    gate: GatePolicy
+    on_inconclusive: Literal["stop", "ask"] = "stop"
+    conversion: ConvertSettings = ConvertSettings()
+    conversion_blocks: bool = True
+    stage: StageSettings = StageSettings()
+    bake: BakeSettings = BakeSettings()
+    schedule: str = "0 6 * * 1"
+    approvers: tuple[str, ...] = Field(min_length=1)
+    approval_timeout_hours: PositiveInt = 72
+    seed: int = 0
+
+    @property
+    def sha256(self) -> Sha256:
+        return digest_json(self)
+
+    @property
+    def split_task(self) -> Task:
+        """The task that asks the recipe's own test split."""
+        return next(task for task in self.tasks if task.data is None)

@@ -1,0 +1,22 @@
+"""The sample model line: support tickets are labelled with their intent."""
+
+from ratchet.recipes.files import PolicyFiles
+from ratchet.recipes.recipe import Recipe
+from ratchet.validate.contract import DataRules
+
+
+def recipe(files: PolicyFiles) -> Recipe:
+    tasks = (files.task("intent", max_samples=600), files.task("arithmetic"))
+    return Recipe(
+        line="support",
+        owner="ml-engineering",
+        description="Labels a support ticket with its intent.",
+        dataset="support",
+        base="ratchet-tiny",
+        prompt="Give a label for: {text}",
+        rules=DataRules(suite_json=files.suite("support")),
+        replay_exclude=files.data("arithmetic"),
+        tasks=tasks,
+        gate=files.gate("support", tasks),
+        approvers=("release-manager",),
+    )

@@ -1,0 +1,30 @@
+"""resolve: what is new, what is live, and the name of the release that follows from it."""
+
+from pydantic import NonNegativeInt
+
+from ratchet.core.contract import Contract, Name, Sha256
+from ratchet.core.refs import FileRef, FolderRef
+
+
+class ResolveInputs(Contract):
+    contract_version: int = 1
+    line: Name
+    dataset: Name
+    base: Name
+    recipe_sha256: Sha256
+    min_new_examples: NonNegativeInt
+
+
+class ResolveOutputs(Contract):
+    """`release_id` is a digest of baseline, dataset version and recipe: the same inputs are the same release."""
+
+    contract_version: int = 1
+    release_id: str
+    recipe_sha256: Sha256
+    rows: FileRef
+    base: FolderRef
+    baseline: FolderRef
+    baseline_release_id: str
+    baseline_is_bootstrap: bool
+    num_rows: NonNegativeInt
+    num_new_rows: NonNegativeInt

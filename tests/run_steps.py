@@ -1,0 +1,49 @@
+"""Run tests/steps/<folder> with the interpreter of the image that the folder's step runs in."""
+
+import os
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+
+from ratchet.clients.settings import load
+from ratchet.steps import STEPS
+
+ROOT = Path(__file__).parent.parent
+# Folders that are not named after a step.
+OTHERS = {"registry": "ops", "serving": "ops"}
+TOOLS = ("pytest", "pytest-timeout", "hypothesis")
+
+
+def image_of(folder: Path) -> str:
+    return STEPS[folder.name].image if folder.name in STEPS else OTHERS[folder.name]
+
+
+def install_tools(target: Path) -> None:
+    """pytest beside the images' environments, not in them: they hold what their locks say."""
+    if not target.is_dir():
+        uv = Path(sys.executable).parent / "uv"
+        subprocess.run([uv, "pip", "install", "--quiet", "--target", target, *TOOLS], check=True)
+
+
+def main(chosen: list[str]) -> int:
+    settings = load(ROOT / "ratchet.toml")
+    tools = ROOT / settings.environments_dir / "pytest"
+    install_tools(tools)
+    folders = [f for f in (ROOT / "tests" / "steps").iterdir() if f.is_dir() and any(f.glob("test_*.py"))]
+    wanted = sorted((f for f in folders if not chosen or f.name in chosen), key=lambda f: (image_of(f), f.name))
+    failed = []
+    for image, group in groupby(wanted, key=image_of):
+        names = [str(folder.relative_to(ROOT)) for folder in group]
+        print(f"== {image}: {' '.join(names)}", flush=True)
+        environment = {**os.environ, "PYTHONPATH": str(tools), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        command = [settings.python(image), "-m", "pytest", "--timeout", "300", "--durations", "5", *names]
+        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+            failed.append(image)
+    if failed:
+        print(f"failed in: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
