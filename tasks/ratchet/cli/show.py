@@ -75,9 +75,10 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     table = Table(box=None, pad_edge=False)
     for heading in ("rows", "reason", "rule", "for example row"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
-    for reason in checked.reasons:
+    broken = [reason for reason in checked.reasons if reason.num_rows]
+    for reason in broken:
         table.add_row(str(reason.num_rows), reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
-    if checked.reasons:
+    if broken:
         console.print(table)
         kept = world.settings.state / "quarantine" / f"{checked.quarantine.sha256[:12]}.jsonl"
         kept.parent.mkdir(parents=True, exist_ok=True)

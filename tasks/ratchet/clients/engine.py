@@ -1,10 +1,33 @@
-"""The inference engines behind the router. STUB PROTOCOL: the owner of this file writes SupervisedVllm."""
+"""The inference engines behind the router: one per colour, each told what it is meant to serve.
 
+<state>/serving/blue.json            the intended state: a LoadedModel
+<state>/serving/models/<sha256>/     the model folders, fetched from the store
+"""
+
+import re
+import shutil
+import time
+from pathlib import Path
 from typing import Protocol
 
+from pydantic import ValidationError
+
+from ratchet.clients.files import replace_file
+from ratchet.clients.settings import Settings
+from ratchet.clients.store import Store
+from ratchet.clients.supervisor import Supervisor, SupervisorRpc
 from ratchet.core.contract import Contract
+from ratchet.core.errors import TerminalError
+from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Colour
+
+COLOURS: tuple[Colour, ...] = ("blue", "green")
+DRAIN_TIMEOUT_SECONDS = 60.0
+POLL_SECONDS = 0.2
+NUM_LOG_LINES = 12
+# vllm:num_requests_running{engine="0",model_name="support"} 0.0
+_IN_FLIGHT = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} (\S+)$", re.MULTILINE)
 
 
 class LoadedModel(Contract):
@@ -20,7 +43,11 @@ class Engine(Protocol):
         ...
 
     def load(self, colour: Colour, model: LoadedModel) -> None:
-        """Drain the colour, then start it with `model`; returns before it is ready. Does nothing if it is there already."""
+        """Drain the colour, then start it with `model`; returns before it is ready.
+
+        Does nothing if it is there and runs. Nothing is stopped before the model is at hand and its bytes verified.
+        The caller sees to it that the colour has no users.
+        """
         ...
 
     def unload(self, colour: Colour) -> None:
@@ -32,5 +59,123 @@ class Engine(Protocol):
         ...
 
     def failure(self, colour: Colour) -> str | None:
-        """Why the colour's process ended, from its log; None while it runs or is starting."""
+        """Why the colour's process ended, from its log; None while it runs, is starting, or is not meant to run.
+
+        A process that ended since the model was loaded counts as failed until its successor is up.
+        """
         ...
+
+
+class SupervisedVllm:
+    """vLLM under the embedded platform's supervisor; local/vllm.py is what it starts."""
+
+    def __init__(self, settings: Settings, store: Store, supervisor: Supervisor | None = None) -> None:
+        self.ports = settings.ports
+        self.folder = serving_folder(settings)
+        self.store = store
+        self.supervisor = supervisor or SupervisorRpc(settings.state / "supervisor.sock")
+
+    def loaded(self, colour: Colour) -> LoadedModel | None:
+        return read_intent(self.folder, colour)
+
+    def load(self, colour: Colour, model: LoadedModel) -> None:
+        if self.loaded(colour) == model and self.supervisor.process(_program(colour)).runs:
+            log.info("load skipped: it is there already", extra={"colour": colour, "release": model.release_id})
+            return
+        self.store.fetch_folder(model.model, model_folder(self.folder, model.model))
+        self._stop(colour)
+        # Written between stop and start: killed here, the next call sees a stopped colour and starts it.
+        replace_file(_intent_path(self.folder, colour), model.canonical_json())
+        self._forget_unused()
+        self.supervisor.start(_program(colour))
+        log.info("loading", extra={"colour": colour, "release": model.release_id, "model": model.model.sha256[:12]})
+
+    def unload(self, colour: Colour) -> None:
+        self._stop(colour)
+        _intent_path(self.folder, colour).unlink(missing_ok=True)
+        self._forget_unused()
+        log.info("unloaded", extra={"colour": colour})
+
+    def url(self, colour: Colour) -> str:
+        return f"http://127.0.0.1:{self.ports.blue if colour == 'blue' else self.ports.green}"
+
+    def failure(self, colour: Colour) -> str | None:
+        intent = _intent_path(self.folder, colour)
+        if not intent.is_file():
+            return None
+        process = self.supervisor.process(_program(colour))
+        ended_since = process.ended_at > intent.stat().st_mtime
+        if not process.gave_up and not (ended_since and not _is_up(self.url(colour))):
+            return None
+        lines = self.supervisor.tail(_program(colour)).strip().splitlines()[-NUM_LOG_LINES:]
+        return "\n".join([f"{_program(colour)} ended ({process.state.lower()}); the end of its log:", *lines])
+
+    def _stop(self, colour: Colour) -> None:
+        if self.supervisor.process(_program(colour)).runs:
+            self._drain(colour)
+        self.supervisor.stop(_program(colour))
+
+    def _drain(self, colour: Colour) -> None:
+        """Wait for the answers under way: an engine that is told to stop refuses new requests and cuts old ones."""
+        deadline = time.monotonic() + DRAIN_TIMEOUT_SECONDS
+        while num_busy := requests_in_flight(self.url(colour)):
+            if time.monotonic() > deadline:
+                log.warning("stopped while busy: users were not moved away", extra={"colour": colour, "busy": num_busy})
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _forget_unused(self) -> None:
+        """Delete the model folders that no colour is meant to serve; a process that has one open keeps its bytes."""
+        kept = {model.model.sha256 for colour in COLOURS if (model := self.loaded(colour))}
+        folder = self.folder / "models"
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in kept:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def serving_folder(settings: Settings) -> Path:
+    return settings.state / "serving"
+
+
+def model_folder(folder: Path, model: FolderRef) -> Path:
+    return folder / "models" / model.sha256
+
+
+def read_intent(folder: Path, colour: Colour) -> LoadedModel | None:
+    """What `colour` is meant to serve. Raises TerminalError for a file that other hands wrote."""
+    path = _intent_path(folder, colour)
+    try:
+        return LoadedModel.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        problems = "; ".join(e["msg"] for e in error.errors())
+        raise TerminalError(f"{path}: expected a release and its model, got: {problems}; delete the file") from error
+
+
+def requests_in_flight(url: str) -> int:
+    """Requests that run or wait in the engine; 0 when nobody answers, since then there is nothing to wait for."""
+    import httpx
+
+    try:
+        page = httpx.get(f"{url}/metrics", timeout=5.0, trust_env=False).raise_for_status().text
+    except httpx.HTTPError:
+        return 0
+    return round(sum(float(count) for count in _IN_FLIGHT.findall(page)))
+
+
+def _is_up(url: str) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _intent_path(folder: Path, colour: Colour) -> Path:
+    return folder / f"{colour}.json"
+
+
+def _program(colour: Colour) -> str:
+    return f"vllm-{colour}"

@@ -1,32 +1,173 @@
-"""Which colour has the users. STUB PROTOCOL: the owner of this file writes EnvoyRouter."""
+"""Which colour has the users."""
 
-from typing import Protocol
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any, Protocol
 
-from pydantic import NonNegativeInt
+from pydantic import ValidationError
 
-from ratchet.core.contract import Contract
+from ratchet.clients.files import replace_file
+from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
+from ratchet.clients.settings import Ports
+from ratchet.core.contract import canonical_json
+from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.log import log
 from ratchet.core.releases import Colour
+from ratchet.core.rollout import RouterState
+
+ROUTES_FILE = "routes.json"
+ROUTES_NAME = "ratchet"
+VERSION_HEADER = "x-ratchet-version"
+# Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
+# for them.
+USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
+TAKEN_TIMEOUT_SECONDS = 10.0
+POLL_SECONDS = 0.002
 
 
-class RouterState(Contract):
-    """`weights` are percent of new requests per colour; `active` has the users, `previous` can be gone back to at once.
+class BrokenRoutes(TerminalError, ValueError):
+    """The route file is not what `EnvoyRouter.write` writes."""
 
-    `releases` names what each colour serves, as release id and model digest, so that roll-back needs only this record.
-    """
 
-    active: Colour
-    previous: Colour | None
-    weights: dict[Colour, NonNegativeInt]
-    releases: dict[Colour, str]
-    models: dict[Colour, str]
-    ledger_seq: NonNegativeInt | None
+class EdgeLags(TransientError, TimeoutError):
+    """The edge answers, but with an older state."""
 
 
 class Router(Protocol):
+    """The edge in front of both colours, and the one record of what it is meant to do."""
+
     def read(self) -> RouterState | None:
         """The state in force; None before the first write."""
         ...
 
     def write(self, state: RouterState) -> None:
-        """Make `state` the state in force, atomically; returns once the edge answers with it."""
+        """Make `state` the state in force, atomically; returns once the edge answers with it.
+
+        An edge that is down does not hinder: it comes back with the new state.
+        """
         ...
+
+    def url(self) -> str:
+        """Base URL where users ask, without /v1."""
+        ...
+
+
+class EnvoyRouter:
+    """Envoy, told by one route file in a folder that it watches. The state is part of that file."""
+
+    def __init__(self, folder: Path, ports: Ports) -> None:
+        self.path = folder / ROUTES_FILE
+        self.ports = ports
+
+    def read(self) -> RouterState | None:
+        try:
+            host = json.loads(self.path.read_bytes())["resources"][0]["virtual_hosts"][0]
+            kept = host.get("metadata")
+            return RouterState.model_validate(kept["filter_metadata"][ROUTES_NAME]) if kept else None
+        except FileNotFoundError:
+            return None
+        except (ValueError, LookupError, TypeError, ValidationError) as error:
+            raise BrokenRoutes(
+                f"{self.path}: expected the route file that Ratchet writes, got {error!r}; "
+                "put the file back from a copy, or delete it: `ratchet up` then sends users to what the ledger says"
+            ) from error
+
+    def write(self, state: RouterState) -> None:
+        replace_file(self.path, routes(state))
+        started = time.monotonic()
+        version = version_of(state)
+        while (answered := self._version_in_force()) != version:
+            if answered is None:
+                log.warning("the edge is down: it starts with the new state", extra={"active": state.active})
+                return
+            if time.monotonic() - started > TAKEN_TIMEOUT_SECONDS:
+                raise EdgeLags(
+                    f"{self.url()} still answers with state {answered}, expected {version}, "
+                    f"{TAKEN_TIMEOUT_SECONDS:.0f} s after {self.path} was written; see Envoy's log"
+                )
+            time.sleep(POLL_SECONDS)
+        log.info("the edge took the state", extra={"active": state.active, "seconds": time.monotonic() - started})
+
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.edge}"
+
+    def _version_in_force(self) -> str | None:
+        """None when the edge is down. One worker thread (local/edge.py) makes one answer speak for all."""
+        import httpx
+
+        try:
+            response = httpx.get(f"{self.url()}/health", timeout=TAKEN_TIMEOUT_SECONDS, trust_env=False)
+        except httpx.TransportError:
+            return None
+        return str(response.headers.get(VERSION_HEADER, "none"))
+
+
+def routes(state: RouterState | None) -> bytes:
+    """The route file: Envoy's RDS response in JSON. Without a state every request is told so."""
+    version = version_of(state)
+    virtual_host: dict[str, Any] = {
+        "name": ROUTES_NAME,
+        "domains": ["*"],
+        "routes": [_health(state), *_user_routes(state)],
+        "response_headers_to_add": [_header(VERSION_HEADER, version)],
+    }
+    if state:
+        virtual_host["metadata"] = {"filter_metadata": {ROUTES_NAME: state.model_dump(mode="json")}}
+    resource = {
+        "@type": "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+        "name": ROUTES_NAME,
+        "virtual_hosts": [virtual_host],
+    }
+    return json.dumps({"version_info": version, "resources": [resource]}, indent=1).encode()
+
+
+def version_of(state: RouterState | None) -> str:
+    return hashlib.sha256(state.canonical_json()).hexdigest()[:16] if state else "none"
+
+
+def _health(state: RouterState | None) -> dict[str, Any]:
+    serving = {"active": state.active, "release": state.active_release} if state else {"active": None}
+    return {"match": {"path": "/health"}, "direct_response": _answer(200 if state else 503, serving)}
+
+
+def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:
+    if state is None:
+        nothing = _answer(503, {"error": "nothing is in production yet: run `ratchet up`"})
+        return [{"match": {"path": path}, "direct_response": nothing} for path in USER_PATHS]
+    return [{"match": {"path": path}, "route": _to_colours(state)} for path in USER_PATHS]
+
+
+def _to_colours(state: RouterState) -> dict[str, Any]:
+    return {
+        "weighted_clusters": {
+            "clusters": [_cluster(state, colour, weight) for colour, weight in state.weights.items() if weight]
+        },
+        "timeout": "0s",  # an answer streams for as long as it is; idle_timeout ends one that is stuck
+        "idle_timeout": "300s",
+        # Nothing of these requests has reached an engine, so a second try cannot make a second answer.
+        "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2},
+    }
+
+
+def _cluster(state: RouterState, colour: Colour, weight: int) -> dict[str, Any]:
+    return {
+        "name": colour,
+        "weight": weight,
+        "response_headers_to_add": [
+            _header(COLOUR_HEADER, colour),
+            _header(RELEASE_HEADER, state.releases.get(colour, "unknown")),
+        ],
+    }
+
+
+def _header(name: str, value: str) -> dict[str, Any]:
+    return {
+        "header": {"key": name, "value": value.replace("%", "%%")},  # % begins one of Envoy's variables
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+
+
+def _answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {"status": status, "body": {"inline_string": canonical_json(body).decode()}}

@@ -34,7 +34,7 @@ class Ports(Contract):
 
 
 class Settings(Contract):
-    """Relative paths in the file are relative to the file."""
+    """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
     root: Path
     runtime: Literal["process", "kubernetes"] = "process"
@@ -84,7 +84,8 @@ def load(path: Path | None = None) -> Settings:
     """Read ratchet.toml: `path`, else $RATCHET_CONFIG, else the nearest one above the working directory."""
     found = find(path)
     try:
-        return Settings(root=found.parent, **tomllib.loads(found.read_text("utf-8")))
+        fields = tomllib.loads(found.read_text("utf-8"))
+        return Settings(**{**fields, "root": (found.parent / fields.get("root", ".")).resolve()})
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{found}: cannot be read as TOML: {error}") from error
     except ValidationError as error:

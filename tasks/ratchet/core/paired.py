@@ -15,6 +15,7 @@ from ratchet.core.distributions import binomial_tail, normal_cdf, normal_quantil
 
 EXACT_UP_TO_PAIRS = 30  # beyond it the score test keeps its level, and an exact one takes seconds
 _NUISANCE_POINTS = 40
+_NO_DISTANCE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ def _score(pairs: Pairs, delta: float) -> float:
     """Tango's statistic: standard normal when the true difference is `delta`, large when it is above."""
     distance = pairs.difference - delta
     deviation = math.sqrt(_variance(pairs, delta) / pairs.num_pairs)
-    return distance / deviation if deviation > 0 else math.copysign(math.inf, distance) if distance else 0.0
+    if abs(distance) < _NO_DISTANCE:
+        return 0.0
+    return distance / deviation if deviation > 0 else math.copysign(math.inf, distance)
 
 
 def _variance(pairs: Pairs, delta: float) -> float:
@@ -219,7 +222,7 @@ def _largest(function: Callable[[float], float], low: float, high: float) -> flo
 
 
 def _num_to_decide(distance: float, null_spread: float, spread: float, alpha: float, power: float) -> int | None:
-    if distance == 0:
+    if abs(distance) < _NO_DISTANCE:
         return None
     reach = normal_quantile(1 - alpha) * null_spread + normal_quantile(power) * spread
     return max(1, math.ceil((reach / distance) ** 2))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -53,6 +53,7 @@ class Answer:
     kind: Literal["approved", "rejected"]
     by: str
     reason: str
+    at: datetime
 
 
 def answer_of(event: dict[str, Any]) -> Answer:
@@ -61,6 +62,7 @@ def answer_of(event: dict[str, Any]) -> Answer:
         kind="approved" if ApprovalOperator.APPROVE in event["chosen_options"] else "rejected",
         by=user.get("name") or user.get("id") or TIMED_OUT,
         reason=(event.get("params_input") or {}).get("reason", ""),
+        at=event["responded_at"],
     )
 
 
@@ -68,8 +70,9 @@ def record(world: World, proposal: Proposal, answer: Answer) -> None:
     """Append the answer to the ledger, once: a task that is run again finds it there."""
 
     def decide(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
-        if any(event.kind == answer.kind and event.evidence == proposal.evidence for event in events):
+        written = {(event.kind, event.evidence, event.at) for event in events}
+        if (answer.kind, proposal.evidence, answer.at) in written:
             return None
-        return proposal.event(answer.kind, at=datetime.now(UTC), by=answer.by, note=answer.reason)
+        return proposal.event(answer.kind, at=answer.at, by=answer.by, note=answer.reason)
 
     world.ledger(proposal.line).append(decide)

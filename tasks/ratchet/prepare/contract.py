@@ -1,6 +1,6 @@
 """prepare: accepted rows become chat examples, split for ever into train, validation and test."""
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from ratchet.core.contract import Contract
 from ratchet.core.refs import FileRef, FolderRef
@@ -12,6 +12,14 @@ class SplitPolicy(Contract):
     salt: str = "ratchet-1"
     test_share: float = Field(default=0.25, gt=0.0, lt=1.0)
     validation_share: float = Field(default=0.05, gt=0.0, lt=1.0)
+
+    @model_validator(mode="after")
+    def _leaves_training_rows(self) -> "SplitPolicy":
+        if self.test_share + self.validation_share >= 1.0:
+            raise ValueError(
+                f"test_share {self.test_share} + validation_share {self.validation_share} leave no training"
+            )
+        return self
 
 
 class PrepareInputs(Contract):
@@ -33,19 +41,26 @@ class PrepareOutputs(Contract):
     """`train` and `validation`: JSON lines {"prompt": [message], "completion": [message]} as TRL reads them.
 
     `test`: JSON lines {"id", "prompt", "answer"}; `prompt` is the user message's text.
+
+    Every row is counted once: `num_rows` is the sum of `num_train` less `num_replay`, of `num_validation`, `num_test`
+    and the five reasons to leave a row out: duplicates, conflicting labels for one text, straddling (near rows on two
+    sides of the split), too long, and over `max_examples_per_label`. Tokens are those of `train`.
     """
 
     contract_version: int = 1
     train: FileRef
     validation: FileRef
     test: FileRef
-    labels: tuple[str, ...]
+    num_rows: NonNegativeInt
+    num_labels: NonNegativeInt
     num_train: NonNegativeInt
     num_replay: NonNegativeInt
     num_validation: NonNegativeInt
     num_test: NonNegativeInt
     num_duplicates: NonNegativeInt
     num_conflicting: NonNegativeInt
+    num_straddling: NonNegativeInt
     num_too_long: NonNegativeInt
+    num_over_cap: NonNegativeInt
     num_train_tokens: NonNegativeInt
     num_answer_tokens: NonNegativeInt

@@ -40,7 +40,10 @@ class ServingSummary(Contract):
 
 
 class ReportInputs(Contract):
-    """`conversion_blocks` is the recipe's word on whether a failed conversion forbids the promotion."""
+    """`conversion_blocks` is the recipe's word on whether a failed conversion forbids the promotion.
+
+    `prompts` is prepare's test split: the reports name samples by id, the page shows what was asked.
+    """
 
     contract_version: int = 1
     line: Name
@@ -51,6 +54,7 @@ class ReportInputs(Contract):
     baseline_release_id: str
     bundle: FolderRef
     dataset: FileRef
+    prompts: FileRef
     training_log: FileRef
     candidate_report: FileRef
     baseline_report: FileRef
@@ -69,7 +73,10 @@ class ReportInputs(Contract):
 
 
 class ReportOutputs(Contract):
-    """`verdict` joins gate, conversion (if it blocks) and stage. `summary` is Markdown for the approval form."""
+    """`verdict` joins gate, conversion (if it blocks) and stage. `summary` is Markdown for the approval form.
+
+    `record` is a report.record.DecisionRecord: its digest is what is approved, and it names the page's.
+    """
 
     contract_version: int = 1
     page: FileRef

@@ -1,0 +1,99 @@
+"""Asking an OpenAI-compatible endpoint, an engine or the edge, the way users do."""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ratchet.core.errors import TerminalError, TransientError
+
+TIMEOUT_SECONDS = 30.0
+# Latency is compared between models whose answers differ in length, so each timed answer has this many tokens.
+TIMED_TOKENS = 16
+COLOUR_HEADER, RELEASE_HEADER = "x-ratchet-colour", "x-model-release"
+
+
+class EngineAway(TransientError, ConnectionError):
+    """Nobody answers, or not in time, or with a server error."""
+
+
+class RequestRefused(TerminalError, ValueError):
+    """The endpoint does not take the request: another model, or a prompt that is too long."""
+
+
+class NotANumber(TerminalError, ArithmeticError):
+    """The model computes NaN or infinity; its answers come out empty under HTTP 200."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`truncated` says that the token limit ended it. `colour` and `release` are the edge's headers."""
+
+    text: str
+    latency_ms: float
+    truncated: bool
+    colour: str | None
+    release: str | None
+
+
+def chat(
+    url: str, model: str, prompt: str, max_tokens: int, *, exactly: bool = False, timeout: float = TIMEOUT_SECONDS
+) -> Answer:
+    """One greedy answer. `exactly` makes it `max_tokens` long whatever the model says (an extension of vLLM's).
+
+    Raises:
+        EngineAway, RequestRefused.
+    """
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": prompt}],
+        "max_tokens": max_tokens,
+        "temperature": 0,
+        "ignore_eos": exactly,
+    }
+    started = time.perf_counter()
+    content, headers = _post(f"{url}/v1/chat/completions", body, timeout)
+    latency_ms = (time.perf_counter() - started) * 1000
+    try:
+        choice = content["choices"][0]
+        text, truncated = choice["message"]["content"] or "", choice["finish_reason"] == "length"
+    except (LookupError, TypeError) as error:
+        raise EngineAway(f"{url}: expected a chat completion, got {str(content)[:200]}") from error
+    return Answer(text, latency_ms, truncated, headers.get(COLOUR_HEADER), headers.get(RELEASE_HEADER))
+
+
+def timed_chat(url: str, model: str, prompt: str) -> float:
+    """Milliseconds that an answer of `TIMED_TOKENS` tokens takes. Raises as `chat`."""
+    return chat(url, model, prompt, TIMED_TOKENS, exactly=True).latency_ms
+
+
+def check_numbers(url: str, model: str, prompt: str) -> None:
+    """Raises NotANumber when the log-probability of the first answer token is not finite; else as `chat`."""
+    body = {"model": model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "logprobs": 1}
+    content, _ = _post(f"{url}/v1/completions", body, TIMEOUT_SECONDS)
+    try:
+        logprobs = content["choices"][0]["logprobs"]["token_logprobs"]
+    except (LookupError, TypeError) as error:
+        raise EngineAway(f"{url}: expected a completion with logprobs, got {str(content)[:200]}") from error
+    if not logprobs or not all(isinstance(value, float | int) and math.isfinite(value) for value in logprobs):
+        raise NotANumber(
+            f"{url}: {model} answers with log-probabilities {logprobs}, expected finite numbers: its weights hold NaN "
+            "or infinity; train it again"
+        )
+
+
+def _post(url: str, body: dict[str, Any], timeout: float) -> tuple[Any, dict[str, str]]:
+    import httpx
+
+    try:
+        response = httpx.post(url, json=body, timeout=timeout, trust_env=False)
+    except httpx.HTTPError as error:
+        raise EngineAway(f"{url} does not answer: {type(error).__name__}: {error}") from error
+    if response.is_server_error:
+        raise EngineAway(f"{url} answers {response.status_code}: {response.text[:300]}")
+    if response.is_error:
+        raise RequestRefused(f"{url} refuses the request with {response.status_code}: {response.text[:300]}")
+    try:
+        return response.json(), dict(response.headers)
+    except ValueError as error:
+        raise EngineAway(f"{url}: expected JSON, got {response.text[:200]!r}") from error

@@ -1,0 +1,142 @@
+"""lm-eval on one model folder: local files only, no code that comes with a model, no cache, nothing on stdout."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ratchet.core.errors import TerminalError
+from ratchet.core.log import progress
+from ratchet.evaluate.rows import Row
+from ratchet.evaluate.task_file import BadTask, TaskFile, nearest
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TQDM_DISABLE": "1",
+}
+
+
+class UnusableModel(TerminalError, ValueError):
+    """The model cannot be measured."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`samples`: per task lm-eval's record of each row, in the order of the rows. `engine` names what measured."""
+
+    samples: dict[str, list[dict[str, Any]]]
+    engine: str
+    chat_template_sha256: str
+
+
+def measure(
+    model: Path, tasks: Sequence[tuple[TaskFile, list[Row]]], *, device: str, dtype: str, batch_size: int, seed: int
+) -> Measured:
+    """Ask the model every row of every task, in its own chat template. Raises UnusableModel."""
+    os.environ.update(OFFLINE)
+    with contextlib.redirect_stdout(sys.stderr):
+        import lm_eval
+        import torch
+        from lm_eval.tasks import TaskManager
+
+        for name in ("lm_eval", "transformers", "datasets"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        _check_metrics([task for task, _ in tasks])
+        lm = _load(model, device, dtype, batch_size)
+        torch.manual_seed(seed)
+        results = lm_eval.evaluate(
+            lm,
+            TaskManager(include_defaults=False).load([_task_config(task, rows) for task, rows in tasks]),
+            apply_chat_template=True,
+            log_samples=True,
+            bootstrap_iters=0,
+        )
+    return Measured(
+        samples={
+            name: sorted(records, key=lambda record: record["doc_id"]) for name, records in results["samples"].items()
+        },
+        engine=" ".join([*(f"{name} {version(name)}" for name in ("lm-eval", "transformers", "torch")), device]),
+        chat_template_sha256=hashlib.sha256(lm.tokenizer.chat_template.encode()).hexdigest(),
+    )
+
+
+def _check_metrics(tasks: Sequence[TaskFile]) -> None:
+    """lm-eval looks for an unknown metric on the hub, and goes on without it when there is none."""
+    from lm_eval.api.registry import metric_registry
+
+    known = sorted(metric_registry.keys())
+    for task in tasks:
+        for name in task.metrics:
+            if name not in known:
+                raise BadTask(f"task {task.name}: lm-eval has no metric {name!r}{nearest(name, known)}; it has {known}")
+
+
+def _task_config(task: TaskFile, rows: list[Row]) -> dict[str, Any]:
+    """The task file, with its rows handed over in memory: no data set cache that could hold another task's rows."""
+    from datasets import Dataset
+
+    return {
+        **task.config,
+        "custom_dataset": lambda **_: {"test": Dataset.from_list(rows)},
+        "test_split": "test",
+        "num_fewshot": 0,
+    }
+
+
+def _load(model: Path, device: str, dtype: str, batch_size: int) -> Any:
+    from lm_eval.models.huggingface import HFLM
+
+    class ReportingLm(HFLM):  # type: ignore[misc]
+        """Says how far it is, and refuses prompts that would lose their beginning."""
+
+        asked = answered = 0
+
+        def generate_until(self, requests: list[Any], **_: Any) -> Any:
+            self.asked += len(requests)
+            for request in requests:
+                _check_length(self, request)
+            return super().generate_until(requests, disable_tqdm=True)
+
+        def _model_generate(self, context: Any, **settings: Any) -> Any:
+            answers = super()._model_generate(context, **settings)
+            self.answered += len(context)
+            progress(step=self.answered, steps=self.asked)
+            return answers
+
+    try:
+        lm = ReportingLm(
+            pretrained=str(model), device=device, dtype=dtype, batch_size=batch_size, trust_remote_code=False
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise UnusableModel(f"{model}: transformers cannot load this folder: {error}") from error
+    _check_numbers(model, lm.model)
+    # The task says how long an answer may be; the model's own default would win over it.
+    lm.model.generation_config.max_new_tokens = None
+    return lm
+
+
+def _check_numbers(folder: Path, model: Any) -> None:
+    """NaN weights do not raise: the answers come out empty, and look like those of a bad model."""
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            raise UnusableModel(f"{folder}: tensor {name} holds NaN or infinity; train or convert the model again")
+
+
+def _check_length(lm: Any, request: Any) -> None:
+    prompt, settings = request.args
+    longest = lm.max_length - settings.get("max_gen_toks", lm.max_gen_toks)
+    num_tokens = len(lm.tok_encode(prompt))
+    if num_tokens > longest:
+        raise UnusableModel(
+            f"task {request.task_name}: the prompt {prompt[:60]!r}… has {num_tokens} tokens, the model takes {longest} "
+            "and the answer; leave the row out of the task's data, or take a model with a longer context"
+        )

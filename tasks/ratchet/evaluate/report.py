@@ -1,0 +1,78 @@
+"""lm-eval's sample records become our report: per metric one number a sample, and a summary of it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import stdev
+from typing import Any
+
+from ratchet.core.contract import digest_json
+from ratchet.core.errors import TerminalError
+from ratchet.core.evaluation import MetricSamples, Score, TaskReport, sample_id
+from ratchet.core.log import log
+from ratchet.evaluate.rows import Row
+from ratchet.evaluate.task_file import TaskFile
+
+Records = Sequence[Mapping[str, Any]]
+
+
+class MissingMetric(TerminalError, LookupError):
+    """A task's metric came out without a number."""
+
+
+def task_report(task: TaskFile, rows: Sequence[Row], data_sha256: str, records: Records) -> TaskReport:
+    """Raises MissingMetric when a metric of the task file has no number for any sample."""
+    if len(records) != len(rows):
+        raise MissingMetric(f"task {task.name}: {len(rows)} rows were asked, lm-eval reported {len(records)}")
+    return TaskReport(
+        name=task.name,
+        version=task.version,
+        config_sha256=digest_json(dict(task.config)),
+        data_sha256=data_sha256,
+        sample_ids=tuple(sample_id(row) for row in rows),
+        metrics=tuple(_metric(task, name, better, records) for name, better in task.metrics.items()),
+        answers=tuple(record["resps"][0][0] for record in records) if _generates(task) else (),
+    )
+
+
+def scores(report: TaskReport) -> tuple[Score, ...]:
+    """Mean and its standard error, of the samples that have a value."""
+    return tuple(
+        Score(
+            task=report.name,
+            metric=metric.name,
+            value=metric.mean,
+            stderr=standard_error(metric.measured),
+            num_samples=len(metric.measured),
+        )
+        for metric in report.metrics
+    )
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean; 0.0 for a single value."""
+    return stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records) -> MetricSamples:
+    values = tuple(_finite(record.get(name)) for record in records)
+    num_missing = values.count(None)
+    if num_missing == len(values):
+        raise MissingMetric(
+            f"task {task.name}: metric {name!r} has no number for any of {len(values)} samples; "
+            f"lm-eval reported {records[0].get('metrics', [])} with {name} = {records[0].get(name)!r}"
+        )
+    if num_missing:
+        log.warning("samples without a value", extra={"task": task.name, "metric": name, "num_samples": num_missing})
+    return MetricSamples(name=name, higher_is_better=higher_is_better, values=values)
+
+
+def _finite(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _generates(task: TaskFile) -> bool:
+    return bool(task.config["output_type"] == "generate_until")

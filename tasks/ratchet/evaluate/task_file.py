@@ -1,0 +1,108 @@
+"""Our task files: the part of lm-eval's task YAML that asks given rows and runs no code.
+
+    task: intent
+    output_type: generate_until
+    doc_to_text: prompt          # a field of the row, or a Jinja template over its fields
+    doc_to_target: answer
+    generation_kwargs: {do_sample: false, max_gen_toks: 48, until: []}
+    metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
+    metadata: {version: "1"}
+
+Where the rows come from is not in the file: the recipe says it, so that a report can name them by digest.
+"""
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ratchet.core.errors import TerminalError
+
+# Nothing that loads a data set, a metric or code from elsewhere.
+TASK_KEYS = {
+    "task", "output_type", "doc_to_text", "doc_to_target", "doc_to_choice", "target_delimiter", "description",
+    "generation_kwargs", "filter_list", "metric_list", "metadata",
+}  # fmt: skip
+METRIC_KEYS = {"metric", "aggregation", "higher_is_better", "ignore_case", "ignore_punctuation", "ignore_numbers"}
+
+
+class BadTask(TerminalError, ValueError):
+    """A task file does not say what it must, or says what it may not."""
+
+
+@dataclass(frozen=True)
+class TaskFile:
+    """`metrics` maps each name to whether higher is better; `fields` are the row's fields that the file names."""
+
+    name: str
+    version: str
+    config: Mapping[str, Any]
+    metrics: Mapping[str, bool]
+    fields: tuple[str, ...]
+
+
+def parse_task(name: str, config_yaml: str) -> TaskFile:
+    """Raises BadTask, naming the key, what was expected and the nearest valid name."""
+    config = _read(name, config_yaml)
+    check_names(f"task {name}", config, TASK_KEYS)
+    if config.get("task") != name:
+        raise BadTask(f"task {name}: the file's `task` is {config.get('task')!r}; write `task: {name}`")
+    metadata = config.get("metadata")
+    version = metadata.get("version") if isinstance(metadata, dict) else None
+    if version is None:
+        raise BadTask(f"task {name}: no metadata.version; write one, and raise it when the task changes")
+    for key in ("output_type", "doc_to_text", "doc_to_target"):
+        if not isinstance(config.get(key), str):
+            raise BadTask(f"task {name}: `{key}` is {config.get(key)!r}, expected text")
+    if len(config.get("filter_list", [])) > 1:
+        raise BadTask(
+            f"task {name}: {len(config['filter_list'])} filters, so a metric would have several values; keep one"
+        )
+    sources = (config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice"))
+    return TaskFile(
+        name=name,
+        version=str(version),
+        config=config,
+        metrics=_metrics(name, config.get("metric_list")),
+        fields=tuple(source for source in sources if isinstance(source, str) and source.isidentifier()),
+    )
+
+
+def check_names(where: str, given: Collection[str], known: Collection[str]) -> None:
+    """Raises BadTask for the first name that is not known, with the nearest one that is."""
+    for name in given:
+        if name not in known:
+            raise BadTask(f"{where}: unknown key {name!r}{nearest(str(name), known)}; known are {sorted(known)}")
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """ ", did you mean 'metric'?", or nothing if no known name is near."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _read(name: str, config_yaml: str) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(config_yaml)  # refuses !function, which would load code
+    except yaml.YAMLError as error:
+        raise BadTask(f"task {name}: not plain YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(config, dict):
+        raise BadTask(f"task {name}: expected a mapping of settings, got {type(config).__name__}")
+    return config
+
+
+def _metrics(name: str, rows: Any) -> dict[str, bool]:
+    if not isinstance(rows, list) or not rows:
+        raise BadTask(f"task {name}: no metric_list; write at least one row of metric, aggregation, higher_is_better")
+    metrics = {}
+    for row in rows:
+        settings = row if isinstance(row, dict) else {}
+        check_names(f"task {name}, metric_list", settings, METRIC_KEYS)
+        if not isinstance(settings.get("metric"), str) or not isinstance(settings.get("higher_is_better"), bool):
+            raise BadTask(
+                f"task {name}: metric_list has {row}, expected `metric` (text) and `higher_is_better` (a boolean)"
+            )
+        metrics[row["metric"]] = row["higher_is_better"]
+    return metrics

@@ -1,0 +1,53 @@
+"""Which chats fit the training length, and when too few of them do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ratchet.core.errors import TerminalError
+from ratchet.prepare.chat import Chat
+
+MAX_DROPPED_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Length:
+    """`tokens` is the whole chat; `answer_tokens` of them are the answer's, none if the template leaves it out."""
+
+    tokens: int
+    answer_tokens: int
+
+
+class TooLong(TerminalError, ValueError):
+    """Too much of the data would be cut away by the training length."""
+
+
+class NothingToLearn(TerminalError, ValueError):
+    """The loss would be on no token: training would end with a loss of 0 and an unchanged model."""
+
+
+def fitting(lengths: Sequence[Length], max_tokens: int) -> list[bool]:
+    """Whether each chat fits whole: none is ever truncated."""
+    return [length.tokens <= max_tokens for length in lengths]
+
+
+def refuse_misfits(chats: Sequence[Chat], lengths: Sequence[Length], max_tokens: int) -> None:
+    """Raises TooLong where more than a fifth would be left out, NothingToLearn where an answer has no tokens."""
+    for chat, length in zip(chats, lengths, strict=True):
+        if length.answer_tokens < 1:
+            raise NothingToLearn(
+                f"row {chat.id or chat.prompt!r}: its answer {chat.answer[:60]!r} is not in the chat as the base's "
+                "template writes it, so nothing would be trained on: does the template print the assistant's turn?"
+            )
+    num_dropped = fitting(lengths, max_tokens).count(False)
+    if num_dropped > MAX_DROPPED_SHARE * len(lengths):
+        needed = _percentile([length.tokens for length in lengths], 99)
+        raise TooLong(
+            f"{num_dropped} of {len(lengths)} chats have more than max_seq_len_tokens = {max_tokens} tokens, and at "
+            f"most {MAX_DROPPED_SHARE:.0%} may be left out: 99 % of them have up to {needed} tokens; "
+            f"set max_seq_len_tokens to {needed}, or shorten the prompt or the texts"
+        )
+
+
+def _percentile(values: list[int], percent: int) -> int:
+    """The smallest value that at least `percent` of them do not exceed."""
+    return sorted(values)[-(-len(values) * percent // 100) - 1]

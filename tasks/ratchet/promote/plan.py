@@ -1,0 +1,125 @@
+"""May traffic move to the candidate now? Decided from the ledger alone, and closed whenever something does not fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.releases import Colour, LedgerEvent, Production, last_decision, production, production_history
+from ratchet.core.rollout import RouterState
+from ratchet.promote.contract import PromoteInputs
+
+
+class ApprovalVoid(TerminalError, PermissionError):
+    """Nobody who may has approved exactly this, for the production that is live now."""
+
+
+class NotStaged(TerminalError, LookupError):
+    """The preview colour holds something else than the candidate."""
+
+
+class PreviewAway(TransientError, ConnectionError):
+    """The candidate is on the preview colour, but does not answer now."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the colour without users holds: its digest, and why it would not answer if it got traffic."""
+
+    colour: Colour
+    model_sha256: str | None
+    problem: str | None
+
+
+def plan(
+    events: Sequence[LedgerEvent], state: RouterState, preview: Preview, inputs: PromoteInputs, at: datetime
+) -> LedgerEvent | None:
+    """The intent to write before traffic moves; None when the candidate has the users already.
+
+    `events` and `state` agree with each other (clients.settle).
+
+    Raises:
+        ApprovalVoid: there is no approval, or something that it binds has changed since.
+        NotStaged: another model was loaded over the candidate.
+        PreviewAway: the candidate does not answer; a retry may help.
+    """
+    live = production(events)
+    if live is None:
+        raise TerminalError(f"the ledger of {inputs.line} is empty: run `ratchet up`, which releases the base model")
+    if state.serves(inputs.release_id, inputs.model.sha256):
+        return None
+    approval = _valid_approval(events, live, inputs)
+    if preview.model_sha256 != inputs.model.sha256:
+        raise NotStaged(
+            f"{preview.colour} holds {_short(preview.model_sha256)}, expected the candidate "
+            f"{_short(inputs.model.sha256)} of {inputs.release_id}: a later run was staged over it; run the release again"
+        )
+    if preview.problem:
+        raise PreviewAway(f"{preview.colour} is not fit for users, so traffic stays where it is: {preview.problem}")
+    return LedgerEvent(
+        line=inputs.line,
+        kind="promoting",
+        at=at,
+        by=approval.by,
+        release_id=inputs.release_id,
+        model=inputs.model,
+        dataset_sha256=inputs.dataset_sha256,
+        colour=preview.colour,
+        evidence=inputs.evidence,
+        note=approval.note,
+    )
+
+
+def _valid_approval(events: Sequence[LedgerEvent], live: Production, inputs: PromoteInputs) -> LedgerEvent:
+    decision = last_decision(events, inputs.release_id)
+    if decision is None:
+        raise ApprovalVoid(
+            f"{inputs.release_id} has no approval in the ledger: `ratchet approve`, or answer in Airflow"
+        )
+    problem = _problem(events, live, decision, inputs)
+    if problem:
+        raise ApprovalVoid(f"the decision about {inputs.release_id} (event {decision.seq} by {decision.by}) {problem}")
+    return decision
+
+
+def _problem(
+    events: Sequence[LedgerEvent], live: Production, decision: LedgerEvent, inputs: PromoteInputs
+) -> str | None:
+    """Why `decision` does not allow this promotion; None when it does."""
+    if decision.kind == "rejected":
+        return f"was to reject it: {decision.note or 'no reason given'}"
+    if changed := _changes(decision, inputs):
+        return f"is void, because these changed since: {', '.join(changed)}; look at the new report and approve that"
+    if decision.by not in inputs.approvers:
+        named = ", ".join(inputs.approvers) or "nobody"
+        return f"is void, because {decision.by!r} is not among the recipe's approvers now ({named})"
+    later = [entry for entry in production_history(events) if entry.seq > decision.seq]
+    if later:
+        return (
+            f"is void, because production changed after it: event {later[-1].seq}, {later[-1].kind} of "
+            f"{later[-1].release_id}; run the release again and approve that"
+        )
+    if inputs.evidence.baseline_sha256 != live.model.sha256:
+        return (
+            f"is void, because it compares with baseline {_short(inputs.evidence.baseline_sha256)}, but production is "
+            f"{_short(live.model.sha256)} ({live.release_id}); run the release again and approve that"
+        )
+    return None
+
+
+def _changes(approval: LedgerEvent, inputs: PromoteInputs) -> list[str]:
+    """What the approval binds that is not what would be promoted, in words."""
+    approved = approval.evidence.model_dump() if approval.evidence else {}
+    pairs = {name: (approved.get(name), value) for name, value in inputs.evidence.model_dump().items()}
+    pairs["model"] = (approval.model.sha256, inputs.model.sha256)
+    pairs["model of the evidence"] = (inputs.evidence.candidate_sha256, inputs.model.sha256)
+    pairs["dataset"] = (approval.dataset_sha256, inputs.dataset_sha256)
+    return [
+        f"{name.removesuffix('_sha256')} ({_short(before)} approved, {_short(now)} now)"
+        for name, (before, now) in pairs.items()
+        if before != now
+    ]
+
+
+def _short(sha256: str | None) -> str:
+    return sha256[:12] if sha256 else "nothing"

@@ -1,0 +1,58 @@
+"""The approval form's text: Markdown, at most 25 lines, with a table."""
+
+from ratchet.core.checks import CheckResult, Verdict
+from ratchet.report.contract import ReportInputs
+from ratchet.report.view import CheckRow, Page, short
+
+_MAX_SCORES = 4
+_MAX_CHECKS = 7
+_MAX_REASON = 160
+
+
+def summary(page: Page) -> str:
+    inputs = page.inputs
+    shown = sorted(page.checks, key=_urgency)[:_MAX_CHECKS]
+    hidden = len(page.checks) - len(shown)
+    lines = [
+        f"**{page.verdict}** · {plain(page.recommendation)}",
+        *(f"_{plain(note)}_" for note in page.notes),
+        "",
+        "| score | production | candidate | change |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {plain(row.name)} | {row.baseline.text if row.baseline else '-'} | {row.candidate.text} | {row.change} |"
+            for row in page.scores[:_MAX_SCORES]
+        ),
+        "",
+        "| check | verdict | why |",
+        "| --- | --- | --- |",
+        *(f"| {row.part}: {plain(row.check.name)} | {row.check.verdict} | {_why(row.check)} |" for row in shown),
+        f"{hidden} more checks are in the report.\n" if hidden else "",
+        _what_goes_live(inputs, page.verdict),
+        f"The whole report: `ratchet report {inputs.release_id}`",
+    ]
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """One line that means only itself: no table borders, HTML, Markdown or templates, whoever wrote the text."""
+    line = " ".join(text.split()).replace("<", "&lt;").replace("{", "&#123;")
+    return "".join(f"\\{letter}" if letter in "|*_`[]" else letter for letter in line)
+
+
+def _urgency(row: CheckRow) -> tuple[int, bool]:
+    return ("FAIL", "INCONCLUSIVE", "PASS").index(row.check.verdict), not row.blocks
+
+
+def _why(check: CheckResult) -> str:
+    reason = check.reason if len(check.reason) <= _MAX_REASON else f"{check.reason[: _MAX_REASON - 1]}…"
+    return plain(reason)
+
+
+def _what_goes_live(inputs: ReportInputs, verdict: Verdict) -> str:
+    override = " This is an override: write the reason." if verdict == "INCONCLUSIVE" else ""
+    return (
+        f"Would go live on `{inputs.serving.colour}`: model `{short(inputs.candidate.sha256)}`, tuned on "
+        f"{inputs.data.num_rows:,} rows ({inputs.data.num_new_rows:,} new); in production now: "
+        f"`{short(inputs.baseline.sha256)}` ({inputs.baseline_release_id}).{override}"
+    )

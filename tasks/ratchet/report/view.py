@@ -1,0 +1,108 @@
+"""All that the page shows, gathered from the evidence: the template decides nothing."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ratchet.core.checks import CheckResult, Verdict
+from ratchet.core.contract import digest_json
+from ratchet.report import words
+from ratchet.report.charts import CheckChart, Curve, ScoreRow, check_chart, curve, score_rows
+from ratchet.report.contract import ReportInputs
+from ratchet.report.samples import ChangedSamples
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    part: str
+    check: CheckResult
+    blocks: bool
+    chart: CheckChart | None
+
+
+@dataclass(frozen=True)
+class Digest:
+    what: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Page:
+    inputs: ReportInputs
+    verdict: Verdict
+    recommendation: str
+    notes: tuple[str, ...]
+    scores: tuple[ScoreRow, ...]
+    checks: tuple[CheckRow, ...]
+    samples: ChangedSamples | None
+    reasons: tuple[Mapping[str, Any], ...]
+    curve: Curve | None
+    digests: tuple[Digest, ...]
+
+
+def view(
+    inputs: ReportInputs,
+    verdict: Verdict,
+    samples: ChangedSamples | None,
+    receipt: Mapping[str, Any],
+    training_log: bytes,
+) -> Page:
+    """`receipt` is validate's; `training_log` finetune's JSON lines."""
+    return Page(
+        inputs=inputs,
+        verdict=verdict,
+        recommendation=words.recommendation(inputs, verdict),
+        notes=words.notes(inputs),
+        scores=score_rows(words.score_pairs(inputs)),
+        checks=tuple(check_rows(inputs)),
+        samples=samples,
+        reasons=tuple(reason for reason in receipt.get("reasons", ()) if reason["num_rows"]),
+        curve=curve(losses(training_log)),
+        digests=tuple(digests(inputs)),
+    )
+
+
+def check_rows(inputs: ReportInputs) -> list[CheckRow]:
+    """What did not pass comes first within its part, so that the eye finds it."""
+
+    def rows(part: str, checks: Sequence[CheckResult], part_blocks: bool) -> list[CheckRow]:
+        ordered = sorted(checks, key=lambda check: ("FAIL", "INCONCLUSIVE", "PASS").index(check.verdict))
+        return [CheckRow(part, check, check.blocks and part_blocks, check_chart(check)) for check in ordered]
+
+    return [
+        *rows("gate", inputs.gate_checks, part_blocks=True),
+        *rows("stage", inputs.stage_checks, part_blocks=True),
+        *rows("conversion", inputs.conversion_checks, part_blocks=inputs.conversion_blocks),
+    ]
+
+
+def losses(training_log: bytes) -> list[tuple[int, float]]:
+    records = [json.loads(line) for line in training_log.splitlines()]
+    return [(record["step"], record["metrics"]["loss"]) for record in records if "loss" in record["metrics"]]
+
+
+def digests(inputs: ReportInputs) -> list[Digest]:
+    return [
+        Digest("candidate (merged model)", inputs.candidate.sha256),
+        Digest("production now", inputs.baseline.sha256),
+        Digest("LiteRT bundle", inputs.bundle.sha256),
+        Digest("dataset version", inputs.dataset.sha256),
+        Digest("test split", inputs.prompts.sha256),
+        Digest("recipe", inputs.recipe_sha256),
+        Digest("candidate's evaluation", inputs.candidate_report.sha256),
+        Digest("production's evaluation", inputs.baseline_report.sha256),
+        Digest("training log", inputs.training_log.sha256),
+        Digest("receipt", inputs.data.receipt.sha256),
+        Digest("all of this evidence", digest_json(inputs)),
+    ]
+
+
+def short(sha256: str) -> str:
+    return sha256[:12]
+
+
+def mebibytes(num_bytes: int) -> str:
+    return f"{num_bytes / _MIB:,.1f} MiB"

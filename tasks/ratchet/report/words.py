@@ -1,0 +1,77 @@
+"""What the verdict means, in the words that page, approval form and record share."""
+
+from dataclasses import dataclass
+
+from ratchet.core.checks import CheckResult, Verdict
+from ratchet.core.evaluation import Score
+from ratchet.report.contract import ReportInputs
+from ratchet.report.judge import decisive_checks
+
+
+@dataclass(frozen=True)
+class ScorePair:
+    """One metric of both models; `is_share` when both lie in [0, 1], so that they read as percentages."""
+
+    task: str
+    metric: str
+    candidate: Score
+    baseline: Score | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.task} {self.metric}"
+
+    @property
+    def is_share(self) -> bool:
+        return all(0 <= score.value <= 1 for score in (self.candidate, self.baseline) if score)
+
+    def show(self, value: float) -> str:
+        return f"{100 * value:.1f} %" if self.is_share else f"{value:.4g}"
+
+
+def score_pairs(inputs: ReportInputs) -> tuple[ScorePair, ...]:
+    before = {(score.task, score.metric): score for score in inputs.baseline_scores}
+    return tuple(
+        ScorePair(score.task, score.metric, score, before.get((score.task, score.metric)))
+        for score in inputs.candidate_scores
+    )
+
+
+def recommendation(inputs: ReportInputs, verdict: Verdict) -> str:
+    """One sentence: what to do and why."""
+    checks = decisive_checks(inputs)
+    if verdict == "PASS":
+        return f"Approve: all {len(checks)} blocking checks passed, and {_headline(inputs)}."
+    named = [check for check in checks if check.verdict == verdict]
+    if verdict == "FAIL":
+        return f"Reject: {_names(named)}."
+    return f"Not proved either way: {_names(named)}; approving is an override and needs a written reason."
+
+
+def notes(inputs: ReportInputs) -> tuple[str, ...]:
+    """What the verdict does not say and the approver must know."""
+    found = []
+    if inputs.conversion_verdict != "PASS":
+        found.append(
+            f"The LiteRT bundle's parity is {inputs.conversion_verdict}: it is not published"
+            + ("." if inputs.conversion_blocks else ", and the recipe lets the release go on without it.")
+        )
+    advisory = [check for check in inputs.gate_checks if not check.blocks and check.verdict != "PASS"]
+    if advisory:
+        found.append(f"Checks that do not block and did not pass: {', '.join(check.name for check in advisory)}.")
+    return tuple(found)
+
+
+def _headline(inputs: ReportInputs) -> str:
+    pairs = score_pairs(inputs)
+    pair = next((pair for pair in pairs if pair.baseline), pairs[0])
+    now = f"{pair.name} is {pair.show(pair.candidate.value)}"
+    return f"{now}, production's is {pair.show(pair.baseline.value)}" if pair.baseline else now
+
+
+def _names(checks: list[CheckResult]) -> str:
+    """The first with its reason, the rest by name."""
+    if not checks:
+        return "a part of the evidence says so"
+    first = f"{checks[0].name} ({checks[0].reason.split(';')[0]})"
+    return f"{first}, and {', '.join(check.name for check in checks[1:])}" if checks[1:] else first

@@ -1,0 +1,80 @@
+"""Read what is live and what is new, mend what a crash left behind, and name the release that follows."""
+
+from collections.abc import Sequence
+
+from ratchet.clients.registry import follow_ledger
+from ratchet.clients.settle import settle
+from ratchet.clients.world import World
+from ratchet.core.contract import digest_json
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.errors import NothingToDo, TerminalError
+from ratchet.core.log import log
+from ratchet.core.refs import FolderRef
+from ratchet.core.releases import Production, production
+from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
+from ratchet.resolve.new_rows import count_new_rows
+
+
+def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
+    settle(world, inputs.line)
+    events = world.ledger(inputs.line).events()
+    baseline = production(events)
+    if baseline is None:
+        raise TerminalError(f"{inputs.line} has no production yet: run `ratchet up`, which releases the base model")
+    follow_ledger(world.registry, inputs.line, events)
+    versions = world.datasets(inputs.dataset).records()
+    if not versions:
+        raise NothingToDo(f"dataset {inputs.dataset} is empty: submit data first, `ratchet submit FILE`")
+    newest = versions[-1]
+    num_new_rows = _num_new_rows(world, versions, baseline)
+    if num_new_rows < inputs.min_new_examples:
+        raise NothingToDo(
+            f"{num_new_rows} of the {newest.num_rows} rows of {inputs.dataset} are new to {baseline.release_id}; "
+            f"the recipe wants at least {inputs.min_new_examples}: submit more data, or lower min_new_examples"
+        )
+    return ResolveOutputs(
+        release_id=_release_id(inputs, baseline, newest),
+        recipe_sha256=inputs.recipe_sha256,
+        rows=newest.rows,
+        base=_base(world, inputs.base),
+        baseline=baseline.model,
+        baseline_release_id=baseline.release_id,
+        baseline_is_bootstrap=baseline.is_bootstrap,
+        num_rows=newest.num_rows,
+        num_new_rows=num_new_rows,
+    )
+
+
+def _release_id(inputs: ResolveInputs, baseline: Production, dataset: DatasetVersion) -> str:
+    parts = {
+        "baseline": baseline.model.sha256,
+        "dataset": dataset.rows.sha256,
+        "recipe": inputs.recipe_sha256,
+    }
+    return f"{inputs.line}-{digest_json(parts)[:12]}"
+
+
+def _num_new_rows(world: World, versions: Sequence[DatasetVersion], baseline: Production) -> int:
+    newest = versions[-1]
+    if baseline.dataset_sha256 == newest.rows.sha256:
+        return 0
+    tuned_on = next((version for version in versions if version.rows.sha256 == baseline.dataset_sha256), None)
+    if tuned_on is None:
+        if not baseline.is_bootstrap:
+            log.warning(
+                "production was tuned on another dataset, so every row counts as new",
+                extra={"dataset": newest.dataset, "release": baseline.release_id},
+            )
+        return newest.num_rows
+    with world.scratch() as folder:
+        return count_new_rows(
+            rows=world.store.fetch_file(newest.rows, folder / "rows.jsonl"),
+            tuned_on=world.store.fetch_file(tuned_on.rows, folder / "tuned_on.jsonl"),
+        )
+
+
+def _base(world: World, name: str) -> FolderRef:
+    record = world.store.get(f"bases/{name}.json")
+    if record is None:
+        raise TerminalError(f"the store has no base model named {name!r} (bases/{name}.json): run `ratchet up`")
+    return FolderRef.model_validate_json(record)

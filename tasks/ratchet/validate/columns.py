@@ -1,0 +1,70 @@
+"""Which columns of an upload hold the text and the label: named by the caller, or found by the names people use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ratchet.core.errors import TerminalError
+
+# In order of preference: a file with both `category` and `answer` is labelled by its category.
+TEXT_NAMES = (
+    "text", "utterance", "question", "message", "body", "prompt", "query", "input", "instruction", "sentence",
+    "content", "description", "ticket",
+)  # fmt: skip
+LABEL_NAMES = (
+    "label", "category", "intent", "class", "answer", "target", "completion", "output", "response", "topic", "tag",
+)  # fmt: skip
+QUALITY_NAME = "quality_score"
+
+
+class WrongColumns(TerminalError, LookupError):
+    """The upload has no column for the text or the label, or not exactly one."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names as the file spells them; `quality` is None where the file has no such column."""
+
+    text: str
+    label: str
+    quality: str | None
+
+
+def find_columns(names: Sequence[str], text_column: str | None, label_column: str | None, file_name: str) -> Columns:
+    """Raises WrongColumns, with what was expected and the option that names the column."""
+    text = _find(names, text_column, TEXT_NAMES, "text", file_name)
+    label = _find(names, label_column, LABEL_NAMES, "label", file_name)
+    if text == label:
+        raise WrongColumns(
+            f"{file_name}: column {text!r} cannot be both text and label; columns are {_list(names)}: "
+            "name two different ones with --text-column and --label-column"
+        )
+    return Columns(text, label, next((name for name in names if _plain(name) == QUALITY_NAME), None))
+
+
+def _find(names: Sequence[str], named: str | None, known: Sequence[str], role: str, file_name: str) -> str:
+    wanted = known if named is None else (named,)
+    for name in wanted:
+        found = [column for column in names if column == name] or [
+            column for column in names if _plain(column) == _plain(name)
+        ]
+        if len(found) > 1:
+            raise WrongColumns(
+                f"{file_name}: {len(found)} columns are called {name!r} ({_list(names)}): expected one {role} column; "
+                f"rename the others, or name the right one with --{role}-column"
+            )
+        if found:
+            return found[0]
+    expected = f"one of {', '.join(known)}" if named is None else f"{named!r}, as named by --{role}-column"
+    raise WrongColumns(
+        f"{file_name}: no {role} column: expected {expected}; the file has {_list(names)}. "
+        f"Name the right one with --{role}-column NAME, or add a header line if the file has none"
+    )
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace(" ", "_")
+
+
+def _list(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:40]) for name in names[:20])
+    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown or "no columns"

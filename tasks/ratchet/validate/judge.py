@@ -1,0 +1,144 @@
+"""One DuckDB pass over an upload: every row gets its reasons, then goes to the accepted or the quarantined rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from ratchet.validate.columns import Columns, find_columns
+from ratchet.validate.contract import ReasonCount
+from ratchet.validate.counts import Counts
+from ratchet.validate.rules import RowRule
+from ratchet.validate.sources import Source, csv_source, jsonl_source, quoted
+from ratchet.validate.upload import BadUpload, Upload, bad_json_line, csv_header, jsonl_names, tidy_csv
+
+# Space, tab, line breaks, no-break space, ideographic space, zero-width space, byte order mark.
+_BLANKS = "||".join(f"chr({code})" for code in (0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0xA0, 0x3000, 0x200B, 0xFEFF))
+_NUM_EXAMPLES = 3
+_MEMORY_LIMIT = "2GB"  # beyond it DuckDB spills to the scratch folder
+
+
+class JudgedRows:
+    """The rows of one upload with their reasons, in a database below `scratch`. Row 1 is the first data row."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._db: Any = duckdb.connect(str(scratch / "judged.duckdb"))
+        self._db.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
+        self._db.execute(f"SET temp_directory = {quoted(str(scratch / 'spill'))}")
+
+    def __enter__(self) -> "JudgedRows":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def judge(
+        self, upload: Upload, text_column: str | None, label_column: str | None, rules: Sequence[RowRule]
+    ) -> Columns:
+        """The pass; says which columns it took. Raises BadUpload, WrongColumns."""
+        if upload.kind == "csv":
+            delimiter, names = csv_header(upload)
+            columns = find_columns(names, text_column, label_column, upload.name)
+            self._judge_csv(upload, delimiter, names, columns, rules)
+        else:
+            columns = find_columns(jsonl_names(upload), text_column, label_column, upload.name)
+            self._judge_jsonl(upload, columns, rules)
+        if not self._rows("FROM judged LIMIT 1"):
+            raise BadUpload(f"{upload.name}: no rows ({upload.num_bytes} bytes): expected data rows below the header")
+        if upload.kind == "csv" and not upload.ends_with_line_break:
+            self._refuse_a_cut_row(upload, label_is_last=names[-1] == columns.label)
+        return columns
+
+    def counts(self, rules: Sequence[RowRule]) -> Counts:
+        num_read, num_accepted, num_quarantined = self._rows(
+            "SELECT count(*), count(*) FILTER (len(reasons) = 0), count(*) FILTER (len(reasons) > 0) FROM judged"
+        )[0]
+        broken = {
+            reason: (num_rows, tuple(examples))
+            for reason, num_rows, examples in self._rows(
+                f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
+                "FROM (SELECT rowid + 1 AS row, unnest(reasons) AS reason FROM judged) GROUP BY reason"
+            )
+        }
+        reasons = []
+        for rule in rules:
+            num_rows, examples = broken.get(rule.reason, (0, ()))
+            reasons.append(ReasonCount(reason=rule.reason, rule=rule.words, num_rows=num_rows, examples=examples))
+        labels = self._rows(
+            "SELECT label, count(*) AS num_rows FROM judged WHERE len(reasons) = 0 "
+            "GROUP BY label ORDER BY num_rows DESC, label"
+        )
+        return Counts(num_read, num_accepted, num_quarantined, tuple(reasons), tuple(labels))
+
+    def write_accepted(self, target: Path) -> Path:
+        """JSON lines of core.datasets.Row, in the file's order; `id` is the sha256 of text, U+0000, label."""
+        query = (
+            "SELECT sha256(text || chr(0) || label) AS id, text, label, quality_score "
+            "FROM judged WHERE len(reasons) = 0 ORDER BY rowid"
+        )
+        return self._copy(query, target)
+
+    def write_quarantine(self, target: Path) -> Path:
+        """JSON lines of {"row", "reasons", "fields"}; `fields` is the row as it stood in the file."""
+        query = "SELECT rowid + 1 AS row, reasons, fields FROM judged WHERE len(reasons) > 0 ORDER BY rowid"
+        return self._copy(query, target)
+
+    def _judge_jsonl(self, upload: Upload, columns: Columns, rules: Sequence[RowRule]) -> None:
+        try:
+            self._judge(jsonl_source(upload.path, columns), rules)
+        except duckdb.InvalidInputException as error:
+            raise bad_json_line(upload, str(error)) from None
+
+    def _judge_csv(
+        self, upload: Upload, delimiter: str, names: list[str], columns: Columns, rules: Sequence[RowRule]
+    ) -> None:
+        try:
+            self._judge(csv_source(upload.path, delimiter, names, columns, tidied=False), rules)
+        except duckdb.InvalidInputException:
+            # Rows of other widths, mixed line breaks, bad quotes: the slow reader mends the file or says where.
+            tidied = self._scratch / "tidied.csv"
+            tidy_csv(upload, delimiter, len(names), tidied)
+            self._judge(csv_source(tidied, delimiter, names, columns, tidied=True), rules)
+
+    def _judge(self, source: Source, rules: Sequence[RowRule]) -> None:
+        verdicts = ", ".join(f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END" for rule in rules)
+        self._db.execute(f"""
+            CREATE OR REPLACE TABLE judged AS
+            SELECT text, label, quality_score, reasons, CASE WHEN len(reasons) > 0 THEN {source.fields} END AS fields
+            FROM (
+                SELECT *, list_filter([{verdicts}], lambda reason: reason IS NOT NULL) AS reasons
+                FROM (
+                    SELECT *, {source.malformed} AS malformed, {_trimmed(source.text)} AS text,
+                        {_trimmed(source.label)} AS label, {_trimmed(source.quality)} AS quality_given,
+                        try_cast(quality_given AS DOUBLE) AS quality_score
+                    FROM {source.relation}
+                )
+            )
+        """)  # noqa: S608
+
+    def _refuse_a_cut_row(self, upload: Upload, label_is_last: bool) -> None:
+        """A CSV file cut inside its last field still parses. One that ends with a label of other rows is whole."""
+        row, num_rows_of_label = self._rows(
+            "SELECT count(*), count(*) FILTER (label = (SELECT last(label ORDER BY rowid) FROM judged)) FROM judged"
+        )[0]
+        if not (label_is_last and num_rows_of_label > 1):
+            raise BadUpload(
+                f"{upload.name}: the file ends at byte {upload.num_bytes} without a line break, in row {row}: its last field "
+                "may be cut off; send the whole file again, or add a line break at its end if this is the whole"
+            )
+
+    def _copy(self, query: str, target: Path) -> Path:
+        self._db.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT json)")
+        return target
+
+    def _rows(self, query: str) -> list[Any]:
+        return list(self._db.execute(query).fetchall())
+
+
+def _trimmed(field: str) -> str:
+    return f"nullif(trim(CAST({field} AS VARCHAR), {_BLANKS}), '')"

@@ -1,0 +1,59 @@
+"""The rules on rows, as data: a reason, the rule in words, and the SQL that is true for a row that keeps it.
+
+The SQL speaks of `text` and `label` (trimmed strings, NULL when blank or not a string), `quality_given` (as it stands
+in the file, NULL when blank), `quality_score` (a number, or NULL) and `malformed` (NULL for a row of the right shape).
+It is never NULL itself, and a row that lacks a value breaks one rule only: the one that says so.
+"""
+
+from dataclasses import dataclass
+
+from ratchet.validate.contract import DataRules
+
+# Tab, line feed and carriage return are how people write; all else below U+0020, and U+007F to U+009F, is not.
+CONTROL_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
+# <|im_start|> and its kin, Llama's [INST] and <<SYS>>, Gemma's turns, and the sentence marks of older models:
+# in a user's text a tokenizer would read them as structure.
+TEMPLATE_MARK = r"<[|｜][^<>|｜\s]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(start|end)_of_turn>"
+
+
+@dataclass(frozen=True)
+class RowRule:
+    reason: str
+    words: str
+    keeps_sql: str
+
+
+def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
+    return (
+        RowRule(
+            "malformed", "one value for each column (CSV), one JSON object a line (JSON lines)", "malformed IS NULL"
+        ),
+        RowRule("text_missing", "text is a string and not blank", "malformed IS NOT NULL OR text IS NOT NULL"),
+        RowRule("label_missing", "label is given and not blank", "malformed IS NOT NULL OR label IS NOT NULL"),
+        _length("text", *rules.text_characters),
+        _length("label", *rules.label_characters),
+        RowRule(
+            "quality_score",
+            "quality_score, where given, is a number from {} to {}".format(*rules.quality_score),
+            "quality_given IS NULL OR coalesce(quality_score BETWEEN {} AND {}, false)".format(*rules.quality_score),
+        ),
+        _never(
+            "control_character",
+            "no control characters in text and label, except tabs and line breaks",
+            CONTROL_CHARACTER,
+        ),
+        _never("template_token", "no chat-template tokens such as <|im_start|> in text and label", TEMPLATE_MARK),
+    )
+
+
+def _length(column: str, least: int, most: int) -> RowRule:
+    return RowRule(
+        f"{column}_length",
+        f"{column} has {least} to {most} characters, without the space around it",
+        f"{column} IS NULL OR length({column}) BETWEEN {least} AND {most}",
+    )
+
+
+def _never(reason: str, words: str, pattern: str) -> RowRule:
+    found = " OR ".join(f"regexp_matches({column}, '{pattern}')" for column in ("text", "label"))
+    return RowRule(reason, words, f"NOT coalesce({found}, false)")

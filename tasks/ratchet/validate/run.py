@@ -1,0 +1,39 @@
+"""validate: the rows that are fit for training, the rows that are not and why, and whether the batch is."""
+
+from ratchet.clients.world import World
+from ratchet.core.contract import canonical_json
+from ratchet.core.log import log
+from ratchet.validate.contract import ValidateInputs, ValidateOutputs
+from ratchet.validate.counts import batch_metrics
+from ratchet.validate.expect import batch_refusals
+from ratchet.validate.judge import JudgedRows
+from ratchet.validate.receipt import receipt
+from ratchet.validate.rules import row_rules
+from ratchet.validate.upload import open_upload
+
+
+def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
+    rules = row_rules(inputs.rules)
+    with world.scratch() as scratch, JudgedRows(scratch) as rows:
+        upload = open_upload(world.store.fetch_file(inputs.upload, scratch / "upload"), inputs.file_name)
+        columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
+        counts = rows.counts(rules)
+        refusals = batch_refusals(inputs.rules, batch_metrics(counts))
+        accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
+        quarantine = world.store.put_file(rows.write_quarantine(scratch / "quarantine.jsonl"))
+    page = receipt(inputs, columns=columns, counts=counts, refusals=refusals, accepted=accepted, quarantine=quarantine)
+    log.info(
+        "validated", extra={name: page[name] for name in ("file", "status", "num_read", "num_quarantined", "refusals")}
+    )
+    return ValidateOutputs(
+        status="REFUSED" if refusals else "ACCEPTED",
+        accepted=accepted,
+        quarantine=quarantine,
+        receipt=world.store.put_bytes(canonical_json(page)),
+        num_read=counts.num_read,
+        num_accepted=counts.num_accepted,
+        num_quarantined=counts.num_quarantined,
+        num_labels=len(counts.labels),
+        reasons=counts.reasons,
+        refusals=refusals,
+    )

@@ -1,0 +1,77 @@
+"""Policy over every DAG, and the shape of the release chain."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ratchet.core.contract import Contract
+from ratchet.recipes.catalogue import load_recipe, names
+from ratchet.steps import STEPS
+
+ROOT = Path(__file__).parent.parent.parent
+CHAIN = [
+    *("resolve", "validate", "prepare", "finetune", "evaluate_candidate", "gate", "good_enough", "convert", "stage"),
+    *("report", "worth_asking", "approve", "promote", "bake", "unload"),
+]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.name)
+def test_a_dag_file_parses_without_a_single_warning(path: Path, airflow_home: Path) -> None:
+    # Airflow's own providers warn about themselves while they are imported; what is ours must not.
+    prelude = "import airflow.sdk, airflow.providers.standard.operators.hitl, runpy, warnings"
+    script = f"{prelude}; warnings.simplefilter('error'); runpy.run_path({str(path)!r})"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_one_release_dag_per_recipe(dags: dict) -> None:
+    assert {dag_id for dag_id in dags if dag_id.startswith("release_")} == {f"release_{name}" for name in names()}
+
+
+def test_every_dag_says_whose_it_is_and_what_it_does(dags: dict) -> None:
+    for dag in dags.values():
+        assert dag.doc_md, dag.dag_id
+        assert dag.tags, dag.dag_id
+        assert not dag.catchup, dag.dag_id
+        for task in dag.tasks:
+            assert task.owner != "airflow", task.task_id
+
+
+def test_every_step_has_retries_and_a_time_limit(dags: dict) -> None:
+    for dag in dags.values():
+        for task in dag.tasks:
+            if hasattr(task, "step"):
+                assert task.retries >= 1, task.task_id
+                assert timedelta(0) < task.execution_timeout <= timedelta(hours=12), task.task_id
+
+
+def test_a_release_is_the_chain_of_the_design(dags: dict) -> None:
+    tasks = dags["release_support"].task_dict
+
+    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
+        assert after in {t.task_id for t in tasks[before].get_flat_relatives(upstream=False)}, f"{before} -> {after}"
+    assert "gate" in tasks["evaluate_baseline"].downstream_task_ids
+
+
+def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:
+    unload = dags["release_support"].task_dict["unload"]
+
+    assert unload.is_teardown
+    assert "stage" in unload.upstream_task_ids
+
+
+def test_each_step_is_given_exactly_the_fields_of_its_contract(dags: dict) -> None:
+    for task in dags["release_support"].tasks:
+        if hasattr(task, "step"):
+            contract: type[Contract] = STEPS[task.step].inputs
+            required = {name for name, field in contract.model_fields.items() if field.is_required()}
+            assert required <= set(task.inputs) <= set(contract.model_fields), task.task_id
+
+
+def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:
+    assert load_recipe("support", ROOT).sha256 == load_recipe("support", ROOT).sha256

@@ -1,0 +1,235 @@
+"""A world in which releases happen: a real store and ledger, engines that answer chats, and a way to die at any effect."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.settings import Settings
+from ratchet.clients.store import LocalBucket, Store, StoreAway
+from ratchet.clients.world import World
+from ratchet.core.releases import Colour, production
+from ratchet.core.rollout import RouterState, first_state
+from ratchet.promote.contract import PromoteInputs
+from ratchet.rollback.contract import RollbackInputs
+from tests.fakes.events import event, evidence, model, sha
+from tests.fakes.registry import FakeRegistry
+
+
+class Killed(BaseException):
+    """The process is gone: no handler of ours runs."""
+
+
+class Fuse:
+    """Counts effects and kills before or after the chosen one: 0 is before the first, 1 after it, 2 before the second…"""
+
+    def __init__(self) -> None:
+        self.moment: int | None = None
+        self.num_effects = 0
+
+    def set(self, moment: int | None) -> None:
+        self.moment, self.num_effects = moment, 0
+
+    def burn(self, effect: Callable[..., Any], *args: Any) -> Any:
+        now = 2 * self.num_effects
+        self.num_effects += 1
+        if self.moment == now:
+            raise Killed
+        result = effect(*args)
+        if self.moment == now + 1:
+            raise Killed
+        return result
+
+
+class Bucket(LocalBucket):
+    """Set `away` to make every call fail as an outage does."""
+
+    def __init__(self, root: Path, fuse: Fuse) -> None:
+        super().__init__(root)
+        self.fuse = fuse
+        self.away = False
+
+    def create(self, key: str, source: Path) -> bool:
+        self._answer()
+        return bool(self.fuse.burn(super().create, key, source))
+
+    def fetch(self, key: str, target: Path) -> None:
+        self._answer()
+        super().fetch(key, target)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        self._answer()
+        return super().keys(prefix)
+
+    def _answer(self) -> None:
+        if self.away:
+            raise StoreAway("the store is away")
+
+
+class Switch:
+    """A router in memory."""
+
+    def __init__(self, fuse: Fuse) -> None:
+        self.fuse = fuse
+        self.state: RouterState | None = None
+        self.history: list[RouterState] = []
+
+    def read(self) -> RouterState | None:
+        return self.state
+
+    def write(self, state: RouterState) -> None:
+        def take() -> None:
+            self.state = state
+            self.history.append(state)
+
+        self.fuse.burn(take)
+
+
+class Engines:
+    """Two engines. A colour in `dead` answers nothing until it is loaded again; one in `broken` never comes up."""
+
+    def __init__(self, fuse: Fuse, url: str) -> None:
+        self.fuse = fuse
+        self.base_url = url
+        self.held: dict[Colour, LoadedModel] = {}
+        self.dead: set[Colour] = set()
+        self.broken: set[Colour] = set()
+        self.num_loads = 0
+
+    def loaded(self, colour: Colour) -> LoadedModel | None:
+        return self.held.get(colour)
+
+    def load(self, colour: Colour, release: LoadedModel) -> None:
+        def take() -> None:
+            if self.held.get(colour) != release:
+                self.num_loads += 1
+                self.dead.discard(colour)
+            self.held[colour] = release
+
+        self.fuse.burn(take)
+
+    def unload(self, colour: Colour) -> None:
+        self.fuse.burn(self.held.pop, colour, None)
+
+    def url(self, colour: Colour) -> str:
+        return "http://127.0.0.1:9" if colour in self.dead | self.broken else self.base_url
+
+    def failure(self, colour: Colour) -> str | None:
+        return "the process ended" if colour in self.dead | self.broken else None
+
+
+class MortalRegistry(FakeRegistry):
+    def __init__(self, fuse: Fuse) -> None:
+        super().__init__()
+        self.fuse = fuse
+
+    def register(self, *args: Any) -> str:
+        return str(self.fuse.burn(super().register, *args))
+
+    def set_aliases(self, *args: Any) -> None:
+        self.fuse.burn(super().set_aliases, *args)
+
+
+class ReleaseWorld:
+    """Release "a" is live on blue; "b" is staged on green and approved by mia."""
+
+    line = "support"
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.fuse = Fuse()
+        self.folder = folder
+        self.bucket = Bucket(folder / ".ratchet" / "store", self.fuse)
+        self.switch = Switch(self.fuse)
+        self.engines = Engines(self.fuse, url)
+        self.registry = MortalRegistry(self.fuse)
+        self.say("bootstrap", "a")
+        self.say("approved", "b")
+        self.switch.state = first_state("blue", "a", sha("a"), seq=0)
+        self.engines.held = {"blue": loaded("a"), "green": loaded("b")}
+
+    @property
+    def world(self) -> World:
+        """A new one for each process, as in life."""
+        world = World(Settings(root=self.folder), self.folder / "work")
+        parts = {
+            "store": Store(self.bucket, self.folder / "scratch"),
+            "router": self.switch,
+            "engine": self.engines,
+            "registry": self.registry,
+        }
+        world.__dict__.update(parts)  # what cached_property would have put there
+        return world
+
+    def say(self, kind: Any, release: str, **fields: Any) -> None:
+        self.world.ledger(self.line).append(lambda events: event(kind, release, **fields))
+
+    @property
+    def kinds(self) -> list[str]:
+        return [entry.kind for entry in self.world.ledger(self.line).events()]
+
+    @property
+    def live(self) -> str:
+        """What the ledger says is in production."""
+        found = production(self.world.ledger(self.line).events())
+        assert found is not None
+        return found.release_id
+
+    @property
+    def users_on(self) -> str:
+        assert self.switch.state is not None
+        return self.switch.state.active_release
+
+
+def loaded(release: str) -> LoadedModel:
+    return LoadedModel(release_id=release, model=model(release))
+
+
+def promotion(release: str = "b", baseline: str = "a", **fields: Any) -> PromoteInputs:
+    made: dict[str, Any] = {
+        "line": "support",
+        "release_id": release,
+        "model": model(release),
+        "dataset_sha256": sha(f"data {release}"),
+        "evidence": evidence(release, baseline),
+        "approvers": ("mia", "noor"),
+    }
+    return PromoteInputs(**{**made, **fields})
+
+
+def rollback(by: str = "omar", reason: str = "slow answers", to_release: str = "") -> RollbackInputs:
+    return RollbackInputs(line="support", by=by, reason=reason, to_release=to_release)
+
+
+class _Chat(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._send({"data": [{"id": "support"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        choice = {"message": {"content": "Hi"}, "logprobs": {"content": [{"token": "Hi", "logprob": -0.1}]}}
+        self._send({"choices": [choice]})
+
+    def _send(self, answer: object) -> None:
+        body = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None: ...
+
+
+@contextmanager
+def chatting(handler: type[BaseHTTPRequestHandler] = _Chat) -> Iterator[str]:
+    """The URL of an engine that answers every chat."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

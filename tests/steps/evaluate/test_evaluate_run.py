@@ -1,0 +1,257 @@
+"""lm-eval on a real, tiny model: the same answers as a plain generation loop, one number a sample, nothing hidden."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.steps.models import CHAT_TEMPLATE, make_tiny_model
+
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.errors import TerminalError
+from ratchet.core.evaluation import EvalReport, TaskReport, sample_id
+from ratchet.core.model_folder import BadModelFolder
+from ratchet.core.refs import FileRef, FolderRef
+from ratchet.evaluate.contract import EvalTask, EvaluateInputs
+from ratchet.evaluate.harness import UnusableModel
+from ratchet.evaluate.rows import BadRows
+from ratchet.evaluate.run import run
+from ratchet.evaluate.task_file import BadTask
+
+NUM_ROWS, NUM_RIGHT, ANSWER_TOKENS = 40, 25, 6
+QUESTIONS = [f"Give a label for: {'please ' * (number % 9)}order {number} is late" for number in range(NUM_ROWS)]
+LABELS = f"""
+task: labels
+output_type: generate_until
+doc_to_text: prompt
+doc_to_target: answer
+generation_kwargs: {{do_sample: false, max_gen_toks: {ANSWER_TOKENS}, until: []}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+metadata: {{version: "3"}}
+"""
+CHOICES = """
+task: choices
+output_type: multiple_choice
+doc_to_text: prompt
+doc_to_target: answer
+doc_to_choice: choices
+target_delimiter: ""
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+metadata: {version: "1"}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    root = tmp_path_factory.mktemp("platform")
+    return World(Settings(root=root), root / "work")
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path, world: World) -> FolderRef:
+    return world.store.put_folder(folder)
+
+
+@pytest.fixture(scope="module")
+def said(folder: Path) -> list[str]:
+    """What the model answers, one question at a time, without lm-eval."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    answers = []
+    for question in QUESTIONS:
+        prompt = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+        ids = tokenizer(prompt, return_tensors="pt", add_special_tokens=False).input_ids
+        out = model.generate(ids, max_new_tokens=ANSWER_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        answers.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+    return answers
+
+
+@pytest.fixture(scope="module")
+def rows(said: list[str]) -> list[dict[str, object]]:
+    """The first questions have the very answer that the model gives."""
+    return [
+        {"id": str(number), "prompt": question, "answer": answer if number < NUM_RIGHT else "something else"}
+        for number, (question, answer) in enumerate(zip(QUESTIONS, said, strict=True))
+    ]
+
+
+def put(world: World, rows: list[dict[str, object]]) -> FileRef:
+    return world.store.put_bytes("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+
+
+@pytest.fixture(scope="module")
+def ask(world: World, model: FolderRef, rows: list[dict[str, object]]) -> Callable[..., EvalReport]:
+    """Run the step on the questions; keyword arguments are fields of the task or of the inputs."""
+
+    def asked(max_samples: int | None = None, **fields: object) -> EvalReport:
+        task = EvalTask(name="labels", config_yaml=LABELS, data=put(world, rows), max_samples=max_samples)
+        inputs = EvaluateInputs.model_validate({"model": model, "tasks": (task,), "batch_size": 16, **fields})
+        return EvalReport.model_validate_json(world.store.read_bytes(run(inputs, world).report))
+
+    return asked
+
+
+@pytest.fixture(scope="module")
+def report(ask: Callable[..., EvalReport]) -> EvalReport:
+    return ask()
+
+
+def values(task: TaskReport) -> dict[str, float | None]:
+    return dict(zip(task.sample_ids, task.metrics[0].values, strict=True))
+
+
+def test_every_answer_is_the_one_that_a_plain_generation_loop_gives(report, rows, said):
+    (task,) = report.tasks
+
+    assert task.answer_of() == {sample_id(row): answer for row, answer in zip(rows, said, strict=True)}
+
+
+def test_each_sample_has_its_own_score(report, rows):
+    (task,) = report.tasks
+
+    assert values(task) == {sample_id(row): float(number < NUM_RIGHT) for number, row in enumerate(rows)}
+
+
+def test_the_report_names_all_that_must_be_equal_in_another_one(report, world, rows, model):
+    from importlib.metadata import version
+
+    (task,) = report.tasks
+
+    assert (task.name, task.version, task.data_sha256) == ("labels", "3", put(world, rows).sha256)
+    assert report.model_sha256 == model.sha256
+    assert report.chat_template_sha256 == hashlib.sha256(CHAT_TEMPLATE.encode()).hexdigest()
+    assert (report.plan.dtype, report.plan.batch_size, report.plan.seed) == ("float32", 16, 0)
+    for package in ("lm-eval", "transformers", "torch"):
+        assert f"{package} {version(package)}" in report.plan.engine
+    assert report.plan.engine.endswith(" cpu")
+
+
+def test_a_second_look_finds_the_same_bytes_and_prints_nothing(ask, report, capfd):
+    again = ask()
+
+    assert again == report
+    assert capfd.readouterr().out == ""
+
+
+def test_a_cut_asks_some_of_the_rows_and_scores_them_alike(ask, report):
+    (some,) = ask(max_samples=10).tasks
+    (everything,) = report.tasks
+
+    assert len(some.sample_ids) == 10
+    assert some.sample_ids != everything.sample_ids[:10]
+    assert values(some).items() <= values(everything).items()
+
+
+def test_progress_is_told_to_the_end(ask, monkeypatch):
+    told = []
+    monkeypatch.setattr("ratchet.evaluate.harness.progress", lambda **fields: told.append(fields))
+
+    ask()
+
+    assert [fields["step"] for fields in told] == [16, 32, 40]
+    assert {fields["steps"] for fields in told} == {NUM_ROWS}
+
+
+def test_scores_have_a_standard_error_and_choices_have_no_answers(world, model):
+    rows = [{"prompt": QUESTIONS[number], "choices": ["late", "refund"], "answer": number % 2} for number in range(12)]
+    task = EvalTask(name="choices", config_yaml=CHOICES, data=put(world, rows))
+
+    outputs = run(EvaluateInputs(model=model, tasks=(task,)), world)
+
+    (score,) = outputs.scores
+    assert (score.task, score.metric, score.num_samples) == ("choices", "acc", 12)
+    assert 0 <= score.value <= 1
+    assert score.stderr == pytest.approx((score.value * (1 - score.value) / 11) ** 0.5)
+    report = EvalReport.model_validate_json(world.store.read_bytes(outputs.report))
+    assert report.tasks[0].answers == ()
+
+
+def test_each_task_is_reported_under_its_own_name(world, model, rows):
+    other = LABELS.replace("task: labels", "task: others")
+    tasks = (
+        EvalTask(name="labels", config_yaml=LABELS, data=put(world, rows[:5])),
+        EvalTask(name="others", config_yaml=other, data=put(world, rows[-5:])),
+    )
+
+    outputs = run(EvaluateInputs(model=model, tasks=tasks), world)
+
+    assert [(score.task, score.value) for score in outputs.scores] == [("labels", 1.0), ("others", 0.0)]
+
+
+# What is refused
+
+
+def refused(
+    world: World, model: FolderRef, kind: type[TerminalError], config: str, rows: list[dict[str, object]]
+) -> str:
+    task = EvalTask(name="labels", config_yaml=config, data=put(world, rows))
+    with pytest.raises(kind) as refusal:
+        run(EvaluateInputs(model=model, tasks=(task,)), world)
+    return str(refusal.value)
+
+
+def changed(world: World, folder: Path, target: Path, change: Callable[[Path], None]) -> FolderRef:
+    copy = Path(shutil.copytree(folder, target))
+    change(copy)
+    return world.store.put_folder(copy)
+
+
+def test_a_row_without_the_asked_field_is_refused(world, model):
+    message = refused(world, model, BadRows, LABELS, [{"question": "a", "answer": "b"}])
+
+    assert message == "task labels, row 1: expected the fields ['prompt'], got ['answer', 'question']"
+
+
+def test_a_metric_that_lm_eval_does_not_know_is_refused(world, model, rows):
+    message = refused(world, model, BadTask, LABELS.replace("exact_match", "exact_matches"), rows)
+
+    assert "task labels: lm-eval has no metric 'exact_matches', did you mean 'exact_match'?" in message
+
+
+def test_a_prompt_that_would_lose_its_beginning_is_refused(world, model, rows):
+    long = {"prompt": "Give a label for: " + "late " * 900, "answer": "late"}
+
+    message = refused(world, model, UnusableModel, LABELS, [*rows, long])
+
+    assert "task labels: the prompt" in message
+    assert f"the model takes {512 - ANSWER_TOKENS} and the answer" in message
+
+
+def test_a_model_with_nan_weights_is_refused_and_not_scored_as_bad(world, folder, tmp_path, rows):
+    def spoil(copy: Path) -> None:
+        from safetensors.torch import load_file, save_file
+
+        tensors = load_file(copy / "model.safetensors")
+        tensors["model.layers.1.mlp.up_proj.weight"][3, 5] = float("nan")
+        save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+
+    spoilt = changed(world, folder, tmp_path / "spoilt", spoil)
+
+    assert "tensor model.layers.1.mlp.up_proj.weight holds NaN" in refused(world, spoilt, UnusableModel, LABELS, rows)
+
+
+def test_a_truncated_or_foreign_model_is_refused_before_it_is_loaded(world, folder, tmp_path, rows):
+    def truncate(copy: Path) -> None:
+        weights = copy / "model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1000])
+
+    def ask_for_code(copy: Path) -> None:
+        config = json.loads((copy / "config.json").read_text())
+        (copy / "config.json").write_text(json.dumps({**config, "auto_map": {"AutoModel": "evil.Model"}}))
+
+    truncated = changed(world, folder, tmp_path / "truncated", truncate)
+    foreign = changed(world, folder, tmp_path / "foreign", ask_for_code)
+
+    assert "is truncated" in refused(world, truncated, BadModelFolder, LABELS, rows)
+    assert "auto_map" in refused(world, foreign, BadModelFolder, LABELS, rows)

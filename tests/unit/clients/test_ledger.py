@@ -1,0 +1,323 @@
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.clients.ledger import BrokenJournal, EventRefused, Ledger, dataset_journal
+from ratchet.clients.store import LocalBucket, Store, StoreAway
+from ratchet.core.contract import canonical_json
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.errors import TransientError
+from ratchet.core.refs import FileRef
+from ratchet.core.releases import LedgerEvent
+from tests.fakes.events import RELEASED, event, sha
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(LocalBucket(tmp_path / "store"), tmp_path / "scratch")
+
+
+@pytest.fixture
+def ledger(store: Store) -> Ledger:
+    return Ledger(store, "support")
+
+
+def _always(entry: LedgerEvent) -> Callable[[Sequence[LedgerEvent]], LedgerEvent]:
+    return lambda events: entry
+
+
+def _fill(ledger: Ledger, events: Sequence[LedgerEvent] = RELEASED) -> None:
+    for entry in events:
+        ledger.append(_always(entry))
+
+
+def _path(store: Store, seq: int) -> Path:
+    assert isinstance(store.bucket, LocalBucket)
+    return store.bucket.root / f"ledger/support/{seq:08}.json"
+
+
+def _rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    content = json.loads(path.read_bytes())
+    change(content)
+    path.chmod(0o644)
+    path.write_bytes(canonical_json(content))
+
+
+def test_a_new_ledger_is_empty_and_verifies(ledger: Ledger) -> None:
+    assert ledger.events() == []
+    assert ledger.verify() == 0
+
+
+def test_events_come_back_in_order_with_their_numbers(ledger: Ledger) -> None:
+    _fill(ledger)
+
+    assert ledger.events() == RELEASED
+    assert ledger.verify() == 4
+
+
+def test_append_returns_the_event_as_it_was_written(ledger: Ledger) -> None:
+    _fill(ledger, RELEASED[:1])
+
+    written = ledger.append(_always(event("approved", "b", seq=99)))
+
+    assert written is not None
+    assert written.seq == 1
+    assert ledger.events()[1] == written
+
+
+def test_each_file_names_the_digest_of_the_file_before(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+
+    links = [json.loads(_path(store, seq).read_bytes())["previous_sha256"] for seq in range(4)]
+
+    assert links == [None, *(hashlib.sha256(_path(store, seq).read_bytes()).hexdigest() for seq in range(3))]
+
+
+def test_deciding_nothing_writes_nothing(ledger: Ledger) -> None:
+    _fill(ledger)
+
+    assert ledger.append(lambda events: None) is None
+    assert len(ledger.events()) == 4
+
+
+def test_two_lines_have_two_ledgers(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+
+    assert Ledger(store, "support-2").events() == []
+    assert Ledger(store, "sup").events() == []
+
+
+def test_the_loser_of_a_race_reads_again_and_decides_again(ledger: Ledger) -> None:
+    seen: list[int] = []
+
+    def decide(events: Sequence[LedgerEvent]) -> LedgerEvent:
+        seen.append(len(events))
+        if len(events) == 1:  # another writer comes between reading and writing
+            ledger.append(_always(event("approved", "b")))
+        return event("approved", "c")
+
+    _fill(ledger, RELEASED[:1])
+    written = ledger.append(decide)
+
+    assert seen == [1, 2]
+    assert written is not None
+    assert [entry.release_id for entry in ledger.events()] == ["a", "b", "c"]
+
+
+def test_of_many_bootstraps_at_once_exactly_one_is_written(store: Store) -> None:
+    outcomes = _at_once(8, lambda number: Ledger(store, "support").append(_always(event("bootstrap", f"m{number}"))))
+
+    assert sum(isinstance(outcome, LedgerEvent) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, EventRefused) for outcome in outcomes) == 7
+    assert Ledger(store, "support").verify() == 1
+
+
+def test_many_writers_at_once_lose_no_event(ledger: Ledger, store: Store) -> None:
+    _fill(ledger, RELEASED[:1])
+
+    _at_once(8, lambda number: Ledger(store, "support").append(_always(event("approved", f"m{number}"))))
+
+    assert {entry.release_id for entry in ledger.events()[1:]} == {f"m{number}" for number in range(8)}
+    assert ledger.verify() == 9
+
+
+class AnswerLost(LocalBucket):
+    """The write has its effect, but the writer is told that the key was taken: a retry after a lost answer."""
+
+    def create(self, key: str, source: Path) -> bool:
+        super().create(key, source)
+        return False
+
+
+def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path: Path) -> None:
+    ledger = Ledger(Store(AnswerLost(tmp_path / "store"), tmp_path / "scratch"), "support")
+
+    written = ledger.append(_always(event("bootstrap", "a")))
+
+    assert written is not None
+    assert len(ledger.events()) == 1
+
+
+class NeverFirst(LocalBucket):
+    def create(self, key: str, source: Path) -> bool:
+        return False
+
+
+def test_a_race_that_is_lost_for_ever_ends_as_transient(tmp_path: Path) -> None:
+    ledger = Ledger(Store(NeverFirst(tmp_path / "store"), tmp_path / "scratch"), "support")
+
+    with pytest.raises(TransientError, match="lost the race"):
+        ledger.append(_always(event("bootstrap", "a")))
+
+
+class Away(LocalBucket):
+    def create(self, key: str, source: Path) -> bool:
+        raise StoreAway("away")
+
+
+def test_a_store_that_is_away_is_passed_on(tmp_path: Path) -> None:
+    ledger = Ledger(Store(Away(tmp_path / "store"), tmp_path / "scratch"), "support")
+
+    with pytest.raises(StoreAway):
+        ledger.append(_always(event("bootstrap", "a")))
+
+
+# other hands
+
+
+@pytest.mark.parametrize("seq", [0, 1, 2])
+def test_a_changed_event_breaks_the_chain_at_the_next_one(ledger: Ledger, store: Store, seq: int) -> None:
+    _fill(ledger)
+    _rewrite(_path(store, seq), lambda content: content.update(by="mallory"))
+
+    with pytest.raises(BrokenJournal, match=f"ledger/support/{seq + 1:08}.json: expected seq {seq + 1} after"):
+        ledger.events()
+
+
+def test_a_removed_event_is_a_gap(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+    _path(store, 1).unlink()
+
+    with pytest.raises(BrokenJournal, match=r"ledger/support/00000002.json: expected ledger/support/00000001.json"):
+        ledger.events()
+
+
+def test_a_file_that_does_not_belong_is_named(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+    _path(store, 1).with_name("notes.txt").write_text("hello")
+
+    with pytest.raises(BrokenJournal, match="notes.txt"):
+        ledger.events()
+
+
+def test_two_events_that_changed_places_are_found(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+    one, two, aside = _path(store, 1), _path(store, 2), _path(store, 1).parent.parent / "aside"
+    one.rename(aside)
+    two.rename(one)
+    aside.rename(two)
+
+    with pytest.raises(BrokenJournal, match=r"00000001.json: expected seq 1"):
+        ledger.events()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda content: content[: len(content) // 2], "not a whole LedgerEvent"),
+        (lambda content: b"", "not a whole LedgerEvent"),
+        (lambda content: b"[1]", "not a whole LedgerEvent"),
+        (lambda content: content.replace(b'"schema_version":1', b'"schema_version":2'), "known schema"),
+        (lambda content: content.replace(b'"by"', b'"bye"'), "not a whole LedgerEvent"),
+        (lambda content: b"\xff" + content, "not a whole LedgerEvent"),
+    ],
+    ids=["torn", "empty", "another thing", "a later schema", "an unknown field", "not UTF-8"],
+)
+def test_a_record_that_cannot_be_read_is_named(
+    ledger: Ledger, store: Store, spoil: Callable[[bytes], bytes], words: str
+) -> None:
+    _fill(ledger)
+    path = _path(store, 3)
+    path.chmod(0o644)
+    path.write_bytes(spoil(path.read_bytes()))
+
+    with pytest.raises(BrokenJournal, match=f"00000003.json.*{words}"):
+        ledger.events()
+
+
+def test_nothing_is_appended_to_a_broken_chain(ledger: Ledger, store: Store) -> None:
+    _fill(ledger)
+    _rewrite(_path(store, 0), lambda content: content.update(by="mallory"))
+
+    with pytest.raises(BrokenJournal):
+        ledger.append(_always(event("approved", "c")))
+
+    assert not _path(store, 4).exists()
+
+
+def test_verify_reads_the_story_too_not_only_the_chain(ledger: Ledger, store: Store) -> None:
+    _fill(ledger, RELEASED[:1])
+    head = hashlib.sha256(_path(store, 0).read_bytes()).hexdigest()
+    forged = event("promoted", "b", seq=1).model_dump(mode="json") | {"previous_sha256": head}
+    _path(store, 1).write_bytes(canonical_json(forged))
+
+    assert len(ledger.events()) == 2
+    with pytest.raises(EventRefused, match=r"00000001.json: promoted of b is refused: no intent"):
+        ledger.verify()
+
+
+# what must not follow
+
+
+def test_a_bootstrap_is_refused_once_there_is_an_event(ledger: Ledger) -> None:
+    _fill(ledger, RELEASED[:1])
+
+    with pytest.raises(EventRefused, match="only in an empty ledger"):
+        ledger.append(_always(event("bootstrap", "b")))
+
+
+def test_an_event_of_another_line_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(EventRefused, match="another line"):
+        ledger.append(_always(event("bootstrap", "a", line="sales")))
+
+
+# dataset versions
+
+
+def _version(content: str) -> DatasetVersion:
+    ref = FileRef(uri=f"store://{content}", sha256=sha(content), bytes=1)
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    return DatasetVersion(dataset="tickets", seq=0, rows=ref, num_rows=1, uploads=(ref,), receipt=ref, at=at, by="mia")
+
+
+def test_a_dataset_has_a_journal_of_its_versions_with_the_same_chain(store: Store) -> None:
+    journal = dataset_journal(store, "tickets")
+    for content in ("one", "two", "three"):
+        journal.append(lambda versions, content=content: _version(content))  # type: ignore[misc]
+
+    assert [version.rows.sha256 for version in journal.records()] == [sha("one"), sha("two"), sha("three")]
+    assert [version.seq for version in journal.records()] == [0, 1, 2]
+
+    assert isinstance(store.bucket, LocalBucket)
+    _rewrite(store.bucket.root / "datasets/tickets/00000001.json", lambda content: content.update(num_rows=2))
+    with pytest.raises(BrokenJournal, match=r"datasets/tickets/00000002.json"):
+        journal.records()
+
+
+def test_the_same_upload_sent_twice_at_once_is_one_version(store: Store) -> None:
+    def add(_: int) -> DatasetVersion | None:
+        def decide(versions: Sequence[DatasetVersion]) -> DatasetVersion | None:
+            known = {version.rows.sha256 for version in versions}
+            return None if sha("one") in known else _version("one")
+
+        return dataset_journal(store, "tickets").append(decide)
+
+    outcomes = _at_once(8, add)
+
+    assert len(dataset_journal(store, "tickets").records()) == 1
+    assert all(outcome is None or isinstance(outcome, DatasetVersion) for outcome in outcomes)
+
+
+def _at_once(num_threads: int, work: Callable[[int], Any]) -> list[Any]:
+    barrier = threading.Barrier(num_threads)
+    outcomes: list[Any] = [None] * num_threads
+
+    def one(number: int) -> None:
+        barrier.wait()
+        try:
+            outcomes[number] = work(number)
+        except Exception as error:
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(num_threads)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes

@@ -1,0 +1,319 @@
+"""One list of promises for every bucket, kept by the local directory and by S3 (moto's real HTTP server)."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ratchet.clients.s3 import S3Bucket, StoreRefused
+from ratchet.clients.settings import StoreSettings
+from ratchet.clients.store import Bucket, LocalBucket, Store, StoreAway
+from ratchet.core.errors import TerminalError
+
+boto3 = pytest.importorskip("boto3")
+moto_server = pytest.importorskip("moto.server", reason="moto is installed with tests/requirements.txt")
+
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    running = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    yield f"http://{host}:{port}"
+    running.stop()
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "s3_access_key_id").write_text("key\n")
+    (folder / "s3_secret_access_key").write_text("secret\n")
+    return folder
+
+
+@pytest.fixture
+def s3(server: str, secrets: Path, request: pytest.FixtureRequest) -> S3Bucket:
+    name = f"bucket-{abs(hash(request.node.nodeid))}"
+    _client(server).create_bucket(Bucket=name)
+    settings = StoreSettings(kind="s3", bucket=name, prefix="team/ratchet", endpoint_url=server)
+    return S3Bucket(settings, secrets, part_bytes=5 * MIB)
+
+
+@pytest.fixture(params=["local", "s3"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
+    if request.param == "local":
+        return LocalBucket(tmp_path / "store")
+    s3: Bucket = request.getfixturevalue("s3")
+    return s3
+
+
+def _client(server: str) -> Any:
+    return boto3.client("s3", endpoint_url=server, aws_access_key_id="key", aws_secret_access_key="secret")
+
+
+def _file(tmp_path: Path, content: bytes) -> Path:
+    path = tmp_path / f"source-{len(content)}-{content[:8].hex()}"
+    path.write_bytes(content)
+    return path
+
+
+def _content(bucket: Bucket, key: str, tmp_path: Path) -> bytes:
+    bucket.fetch(key, tmp_path / "fetched")
+    return (tmp_path / "fetched").read_bytes()
+
+
+# what every bucket promises
+
+
+@pytest.mark.parametrize("content", [b"", b"content"])
+def test_what_is_created_can_be_fetched(bucket: Bucket, tmp_path: Path, content: bytes) -> None:
+    assert bucket.create("a/b.json", _file(tmp_path, content))
+    assert bucket.exists("a/b.json")
+    assert _content(bucket, "a/b.json", tmp_path) == content
+
+
+def test_a_key_is_created_once_and_keeps_its_first_content(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.create("key", _file(tmp_path, b"first"))
+
+    assert not bucket.create("key", _file(tmp_path, b"second"))
+    assert _content(bucket, "key", tmp_path) == b"first"
+
+
+def test_of_many_writers_at_once_exactly_one_wins(bucket: Bucket, tmp_path: Path) -> None:
+    sources = [_file(tmp_path, f"writer {number}".encode() * 1000) for number in range(8)]
+    won: list[int] = []
+    barrier = threading.Barrier(len(sources))
+
+    def write(number: int) -> None:
+        barrier.wait()
+        if bucket.create("contested", sources[number]):
+            won.append(number)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(len(sources))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(won) == 1
+    assert _content(bucket, "contested", tmp_path) == sources[won[0]].read_bytes()
+
+
+def test_a_key_that_is_not_there_is_a_key_error(bucket: Bucket, tmp_path: Path) -> None:
+    assert not bucket.exists("missing")
+    with pytest.raises(KeyError, match="missing"):
+        bucket.fetch("missing", tmp_path / "fetched")
+
+
+def test_keys_are_listed_by_prefix_in_order(bucket: Bucket, tmp_path: Path) -> None:
+    source = _file(tmp_path, b"x")
+    for key in ("ledger/b/2", "ledger/a/10", "ledger/a/1", "ledger/ab/1", "other"):
+        bucket.create(key, source)
+
+    assert list(bucket.keys("ledger/a/")) == ["ledger/a/1", "ledger/a/10"]
+    assert list(bucket.keys("ledger/a")) == ["ledger/a/1", "ledger/a/10", "ledger/ab/1"]
+    assert list(bucket.keys("none/")) == []
+
+
+def test_a_uri_leads_back_to_its_key_and_no_other_uri_does(bucket: Bucket) -> None:
+    assert bucket.key(bucket.uri("a/b")) == "a/b"
+    with pytest.raises(TerminalError, match="not in this store"):
+        bucket.key("s3://elsewhere/team/ratchet/a/b")
+
+
+def test_a_store_works_on_it(bucket: Bucket, tmp_path: Path) -> None:
+    store = Store(bucket, tmp_path / "scratch")
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "file").write_bytes(b"content")
+
+    folder = store.put_folder(tmp_path / "in")
+
+    assert (store.fetch_folder(folder, tmp_path / "out") / "deep" / "file").read_bytes() == b"content"
+    assert store.create("record", {"a": 1})
+    assert store.get("record") == b'{"a":1}'
+
+
+# what is S3's own
+
+
+def test_a_listing_longer_than_one_page_is_complete(s3: S3Bucket, server: str) -> None:
+    client = _client(server)
+    for number in range(1001):  # a page holds 1,000
+        client.put_object(Bucket=s3.bucket, Key=f"team/ratchet/many/{number:08}", Body=b"")
+
+    assert len(list(s3.keys("many/"))) == 1001
+
+
+def test_everything_lies_below_the_prefix(s3: S3Bucket, server: str, tmp_path: Path) -> None:
+    s3.create("a", _file(tmp_path, b"x"))
+
+    objects = _client(server).list_objects_v2(Bucket=s3.bucket)["Contents"]
+
+    assert [entry["Key"] for entry in objects] == ["team/ratchet/a"]
+    assert s3.uri("a") == f"s3://{s3.bucket}/team/ratchet/a"
+
+
+def test_without_a_prefix_keys_are_at_the_top(server: str, secrets: Path) -> None:
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="plain", endpoint_url=server), secrets)
+
+    assert bucket.uri("a/b") == "s3://plain/a/b"
+
+
+def test_a_large_file_goes_up_in_parts_and_is_created_once_too(s3: S3Bucket, server: str, tmp_path: Path) -> None:
+    content = bytes(range(256)) * (11 * MIB // 256)
+
+    assert s3.create("large", _file(tmp_path, content))
+    assert _content(s3, "large", tmp_path) == content
+    assert _client(server).head_object(Bucket=s3.bucket, Key="team/ratchet/large")["ETag"].endswith('-3"')
+
+
+class Late(S3Bucket):
+    """Looks for the key before the other writer is done, and writes after."""
+
+    def exists(self, key: str) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("num_bytes", [10, 6 * MIB], ids=["at once", "in parts"])
+def test_a_writer_that_comes_late_loses_by_precondition(
+    s3: S3Bucket, server: str, secrets: Path, tmp_path: Path, num_bytes: int
+) -> None:
+    settings = StoreSettings(kind="s3", bucket=s3.bucket, prefix="team/ratchet", endpoint_url=server)
+    late = Late(settings, secrets, part_bytes=5 * MIB)
+    s3.create("key", _file(tmp_path, b"first"))
+
+    assert not late.create("key", _file(tmp_path, b"2" * num_bytes))
+    assert _content(s3, "key", tmp_path) == b"first"
+    assert "Uploads" not in _client(server).list_multipart_uploads(Bucket=s3.bucket)
+
+
+def test_a_bucket_that_does_not_exist_is_a_clear_refusal(server: str, secrets: Path, tmp_path: Path) -> None:
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="nowhere", endpoint_url=server), secrets)
+
+    with pytest.raises(StoreRefused, match="nowhere.*check the bucket's name"):
+        bucket.create("key", _file(tmp_path, b"x"))
+    with pytest.raises(StoreRefused, match="nowhere"):
+        list(bucket.keys(""))
+
+
+def test_settings_without_a_bucket_are_refused(secrets: Path) -> None:
+    with pytest.raises(TerminalError, match="`bucket`"):
+        S3Bucket(StoreSettings(kind="s3"), secrets)
+
+
+def test_a_service_that_is_away_is_transient(secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's back-off between attempts
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url="http://127.0.0.1:9"), secrets)
+
+    with pytest.raises(StoreAway, match="the service is away, run again") as caught:
+        bucket.fetch("key", tmp_path / "fetched")
+
+    assert caught.value.exit_code == 75
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers everything with the status and body that the test has chosen."""
+
+    status = 200
+    body = b""
+    announced_bytes = 0
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None: ...
+
+
+def _xml(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (503, "SlowDown", StoreAway),
+        (500, "InternalError", StoreAway),
+        (429, "TooManyRequestsException", StoreAway),
+        (400, "RequestTimeout", StoreAway),
+        (400, "ExpiredToken", StoreAway),
+        (403, "AccessDenied", StoreRefused),
+        (403, "SignatureDoesNotMatch", StoreRefused),
+        (400, "InvalidRequest", StoreRefused),
+    ],
+)
+def test_refusals_that_pass_are_told_from_those_that_stay(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: str, kind: type
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    handler = type("Handler", (Failing,), {"status": status, "body": _xml(code)})
+    with _serving(handler) as url:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+
+        with pytest.raises(kind, match=code):
+            list(bucket.keys("x"))
+
+
+def test_half_an_object_is_a_transient_failure_and_leaves_no_file(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    handler = type("Handler", (Failing,), {"body": b"half", "announced_bytes": 8})
+    with _serving(handler) as url:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+
+        with pytest.raises(StoreAway, match="run again"):
+            bucket.fetch("key", tmp_path / "fetched")
+
+    assert not (tmp_path / "fetched").exists()
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_rotated_credentials_are_used_from_the_next_call_on(s3: S3Bucket, secrets: Path) -> None:
+    before = s3._client
+    same = s3._client
+    (secrets / "s3_secret_access_key").write_text("rotated")
+    after = s3._client
+
+    assert same is before
+    assert after is not before
+    assert after._request_signer._credentials.secret_key == "rotated"
+
+
+def test_no_credentials_anywhere_says_where_to_put_them(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=server), tmp_path / "no-secrets")
+
+    with pytest.raises(StoreRefused, match="no-secrets/s3_access_key_id"):
+        bucket.exists("key")

@@ -1,0 +1,62 @@
+"""What Airflow is told when a step leaves no manifest, and what of a step's inputs is rendered."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from ratchet.core.memo import ErrorRecord
+from ratchet.orchestration.operator import StepOperator, failure
+from ratchet.orchestration.verdict import stops
+
+RECORD = ErrorRecord(
+    step="prepare",
+    key="0" * 64,
+    error="TerminalError",
+    message="row 7: the answer would be cut off",
+    exit_code=65,
+    traceback=None,
+    at=datetime(2026, 1, 5, tzinfo=UTC),
+)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "kind"),
+    [
+        (0, AirflowException),  # no manifest, no success: nobody trusts an exit code alone
+        (65, AirflowFailException),
+        (75, AirflowException),
+        (99, AirflowSkipException),
+        (137, AirflowException),  # killed by a signal: a retry may help
+    ],
+)
+def test_an_exit_code_becomes_what_airflow_does_next(exit_code: int, kind: type[Exception]) -> None:
+    assert type(failure("prepare", exit_code, RECORD)) is kind
+
+
+def test_a_failure_carries_the_message_of_the_error_record() -> None:
+    assert "row 7: the answer would be cut off" in str(failure("prepare", 65, RECORD))
+
+
+def test_a_constant_with_braces_reaches_the_step_as_it_was_written() -> None:
+    task = StepOperator(task_id="t", step="evaluate", inputs={"tasks": [{"config_yaml": "doc_to_text: '{{prompt}}'"}]})
+
+    task.render_template_fields({"prompt": "replaced"})
+
+    assert task.inputs == {"tasks": [{"config_yaml": "doc_to_text: '{{prompt}}'"}]}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "policy", "stopped"),
+    [
+        ("PASS", "stop", False),
+        ("PASS", "ask", False),
+        ("FAIL", "stop", True),
+        ("FAIL", "ask", True),
+        ("INCONCLUSIVE", "stop", True),
+        ("INCONCLUSIVE", "ask", False),
+    ],
+)
+def test_only_a_pass_or_a_question_the_recipe_allows_goes_on(verdict: Any, policy: Any, stopped: bool) -> None:
+    assert stops(verdict, policy) is stopped

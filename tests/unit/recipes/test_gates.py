@@ -1,0 +1,85 @@
+"""A slip of the pen in a gate file stops before any training, and the message says what was meant."""
+
+from pathlib import Path
+
+import pytest
+
+from ratchet.core.checks import Check
+from ratchet.evaluate.task_file import BadTask
+from ratchet.recipes.gates import BadGate, load_gate
+
+TASK = """
+task: intent
+output_type: generate_until
+doc_to_text: prompt
+doc_to_target: answer
+metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
+metadata: {version: "1"}
+"""
+TASKS = {"intent": TASK, "arithmetic": TASK.replace("intent", "arithmetic")}
+ROW = '[[check]]\nname = "kept"\ntask = "intent"\nmetric = "exact_match"\nkind = "no_regression"\nmargin = 0.03\n'
+GATES = Path(__file__).parents[3] / "quality_gates"
+
+
+def gate_file(folder: Path, content: str) -> Path:
+    path = folder / "support.toml"
+    path.write_text(content, "utf-8")
+    return path
+
+
+def test_a_gate_file_becomes_a_policy(tmp_path):
+    policy = load_gate(gate_file(tmp_path, f"alpha = 0.01\npower = 0.9\n{ROW}"), TASKS)
+
+    assert (policy.alpha, policy.power) == (0.01, 0.9)
+    assert policy.checks == (
+        Check(name="kept", task="intent", metric="exact_match", kind="no_regression", margin=0.03, blocks=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "support.toml: no checks; write at least one [[check]]"),
+        ("check = 3", "support.toml: no checks"),
+        ("alpha = ", "support.toml: cannot be read"),
+        ("alhpa = 0.05\n" + ROW, "support.toml: unknown key 'alhpa', did you mean 'alpha'?"),
+        ("alpha = 0.7\n" + ROW, "support.toml: alpha: Input should be less than 0.5 (got 0.7)"),
+        (ROW + "margn = 0.1\n", "support.toml, check 1: unknown key 'margn', did you mean 'margin'?"),
+        (ROW.replace("intent", "intents"), "check 1: no task 'intents', did you mean 'intent'?; the recipe has"),
+        (
+            ROW.replace("exact_match", "exact_macth"),
+            "task intent has no metric 'exact_macth', did you mean 'exact_match'?",
+        ),
+        (ROW.replace("exact_match", "zzz"), "task intent has no metric 'zzz'; it has ['exact_match']"),
+        (ROW.replace("no_regression", "regression"), "check 1: kind: Input should be 'floor', 'no_regression' or"),
+        (ROW.replace("0.03", "-0.03"), "check 1: margin: Input should be greater than or equal to 0 (got -0.03)"),
+        (ROW.replace("0.03", '"3 %"'), "check 1: margin: Input should be a valid number"),
+        (ROW.replace('name = "kept"\n', ""), "check 1: name: Field required"),
+        (ROW.replace("margin = 0.03", "floor = 0.5"), "check 1: the row: Value error, `floor` belongs to floor checks"),
+        (ROW + ROW, "support.toml: checks share a name: ['kept']"),
+    ],
+)
+def test_a_gate_file_that_is_not_understood_is_refused(tmp_path, content, message):
+    with pytest.raises(BadGate) as refusal:
+        load_gate(gate_file(tmp_path, content), TASKS)
+
+    assert message in str(refusal.value)
+
+
+def test_a_gate_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(BadGate, match=r"support\.toml: cannot be read"):
+        load_gate(tmp_path / "support.toml", TASKS)
+
+
+def test_a_bad_task_file_is_refused_with_the_gate(tmp_path):
+    with pytest.raises(BadTask, match="task intent: unknown key 'dataset_path'"):
+        load_gate(gate_file(tmp_path, ROW), {"intent": TASK + "dataset_path: json\n"})
+
+
+def test_the_gate_of_the_sample_recipe_is_valid():
+    tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic")}
+
+    policy = load_gate(GATES / "support.toml", tasks)
+
+    assert {check.kind for check in policy.checks} == {"floor", "improvement", "no_regression"}
+    assert {check.task for check in policy.checks if check.kind == "no_regression"} == {"intent", "arithmetic"}

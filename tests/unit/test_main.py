@@ -1,0 +1,183 @@
+"""The entry point of every step: exit codes, manifests, error records, and work that is found again."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from ratchet import __main__ as entry
+from ratchet.clients import manifests
+from ratchet.clients.settings import load
+from ratchet.clients.world import World
+from ratchet.core.contract import Contract
+from ratchet.core.errors import NothingToDo, TerminalError, TransientError
+from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.steps import STEPS, Step
+
+
+class EchoInputs(Contract):
+    contract_version: int = 1
+    word: str
+
+
+class EchoOutputs(Contract):
+    contract_version: int = 1
+    word: str
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "ratchet.toml").write_text("", "utf-8")
+    (tmp_path / "containers" / "ops").mkdir(parents=True)
+    (tmp_path / "containers" / "ops" / "requirements.cpu.txt").write_text("pydantic==2.0\n", "utf-8")
+    monkeypatch.setenv("RATCHET_CONFIG", str(tmp_path / "ratchet.toml"))
+    monkeypatch.setenv("RATCHET_RUN_ID", "run-1")
+    return tmp_path
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    return []
+
+
+@pytest.fixture
+def echo(monkeypatch: pytest.MonkeyPatch, calls: list[str]) -> Callable[..., None]:
+    """Install a step `echo` that does `act`."""
+
+    def install(act: Callable[[EchoInputs], EchoOutputs] | None = None, acts: bool = False) -> None:
+        def run(inputs: EchoInputs, world: World) -> EchoOutputs:
+            calls.append(inputs.word)
+            return act(inputs) if act else EchoOutputs(word=inputs.word.upper())
+
+        module = ModuleType("ratchet.echo.run")
+        module.run = run  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "ratchet.echo", ModuleType("ratchet.echo"))
+        monkeypatch.setitem(sys.modules, "ratchet.echo.run", module)
+        monkeypatch.setitem(STEPS, "echo", Step("echo", EchoInputs, EchoOutputs, image="ops", revision=1, acts=acts))
+
+    return install
+
+
+def raises(error: BaseException) -> Callable[[EchoInputs], EchoOutputs]:
+    def act(_inputs: EchoInputs) -> EchoOutputs:
+        raise error
+
+    return act
+
+
+def main(*arguments: str) -> int:
+    return entry.main(["echo", *arguments])
+
+
+def records(project: Path, kind: type[Contract], prefix: str) -> list[Any]:
+    store = World(load(project / "ratchet.toml"), project).store
+    return [kind.model_validate_json(store.get(key) or b"") for key in store.keys(prefix)]
+
+
+def test_outputs_go_to_stdout_and_to_the_manifest(project: Path, echo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    echo()
+
+    assert main('{"word": "hello"}') == 0
+    assert json.loads(capsys.readouterr().out)["word"] == "HELLO"
+    assert [m.outputs["word"] for m in records(project, Manifest, "manifests/echo/")] == ["HELLO"]
+
+
+def test_the_same_work_is_found_and_not_run_again(project: Path, echo: Any, calls: list[str]) -> None:
+    echo()
+
+    assert [main('{"word": "hello"}') for _ in range(3)] == [0, 0, 0]
+    assert calls == ["hello"]
+
+
+def test_forced_work_is_run_again(project: Path, echo: Any, calls: list[str]) -> None:
+    echo()
+    main('{"word": "hello"}')
+
+    main('{"word": "hello"}', "--force")
+
+    assert calls == ["hello", "hello"]
+
+
+def test_a_new_lock_is_new_work(project: Path, echo: Any, calls: list[str]) -> None:
+    echo()
+    main('{"word": "hello"}')
+    (project / "containers" / "ops" / "requirements.cpu.txt").write_text("pydantic==3.0\n", "utf-8")
+
+    main('{"word": "hello"}')
+
+    assert calls == ["hello", "hello"]
+
+
+def test_a_step_that_acts_runs_in_every_attempt(
+    project: Path, echo: Any, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    echo(acts=True)
+    for attempt in ("1", "2"):
+        monkeypatch.setenv("RATCHET_ATTEMPT", attempt)
+        main('{"word": "hello"}')
+
+    assert calls == ["hello", "hello"]
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (TerminalError("row 7"), 65),
+        (TransientError("the registry is away"), 75),
+        (NothingToDo("no new rows"), 99),
+        (ZeroDivisionError("a bug"), 65),
+    ],
+)
+def test_a_failure_has_its_exit_code_and_leaves_a_record_but_no_manifest(
+    project: Path, echo: Any, error: Exception, exit_code: int
+) -> None:
+    echo(raises(error))
+
+    assert main('{"word": "hello"}') == exit_code
+    assert records(project, Manifest, "manifests/") == []
+    (record,) = records(project, ErrorRecord, "errors/echo/")
+    assert (record.message, record.exit_code) == (str(error), exit_code)
+
+
+def test_only_a_bug_leaves_a_traceback(project: Path, echo: Any) -> None:
+    for error in (TerminalError("foreseen"), ZeroDivisionError("a bug")):
+        echo(raises(error))
+        main('{"word": "hello"}')
+
+    foreseen, bug = records(project, ErrorRecord, "errors/echo/")
+    assert foreseen.traceback is None
+    assert "ZeroDivisionError" in bug.traceback
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [('{"word": 3}', "word"), ('{"word": "a", "wrod": 1}', "wrod"), ("{", "JSON"), ("{}", "word")],
+)
+def test_inputs_that_are_not_the_contract_are_refused_by_field(
+    project: Path, echo: Any, capsys: pytest.CaptureFixture[str], inputs: str, words: str
+) -> None:
+    echo()
+
+    assert main(inputs) == 65
+    assert words in capsys.readouterr().err
+
+
+def test_the_first_manifest_wins(project: Path) -> None:
+    store = World(load(project / "ratchet.toml"), project).store
+    first, second = (
+        Manifest(
+            step="echo",
+            key="0" * 64,
+            outputs={"word": word},
+            started_at="2026-01-05T03:00:00Z",
+            wall_seconds=1.0,
+            peak_memory_mib=1.0,
+        )
+        for word in ("first", "second")
+    )
+
+    assert [manifests.write(store, m).outputs["word"] for m in (first, second)] == ["first", "first"]
