@@ -19,12 +19,12 @@ $(UV):
 	$(BIN)/python -m pip install --quiet uv==0.13.9
 
 $(BIN)/ratchet: containers/airflow/requirements.cpu.txt pyproject.toml | $(UV)
-	$(UV) pip install --quiet --python .venv -r containers/airflow/requirements.cpu.txt
+	$(UV) pip install --quiet --python .venv --no-deps -r containers/airflow/requirements.cpu.txt
 	$(UV) pip install --quiet --python .venv --no-deps --editable .
 	@touch $@
 
 $(BIN)/pytest: tests/requirements.txt $(BIN)/ratchet
-	$(UV) pip install --quiet --python .venv -r tests/requirements.txt
+	$(UV) pip install --quiet --python .venv --no-deps -r tests/requirements.txt
 	@touch $@
 
 setup: $(BIN)/ratchet ## make the environments: one for the command line and Airflow, one per image

@@ -1,4 +1,4 @@
-"""A step whose code changed must say so: its revision is part of the memo key, or old results would be found for new code.
+"""A step whose code changed must say so, or old results would be found for new code: its revision is in the memo key.
 
 When this fails: does the change alter what the step puts out for the same inputs? Then raise `revision` in steps.py.
 Either way re-record with RECORD=1 .venv/bin/pytest tests/contracts; the diff shows what was decided.

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_every_step_has_retries_and_a_time_limit(dags: dict) -> None:
 def test_a_release_is_the_chain_of_the_design(dags: dict) -> None:
     tasks = dags["release_support"].task_dict
 
-    for before, after in zip(CHAIN, CHAIN[1:], strict=False):
+    for before, after in pairwise(CHAIN):
         assert after in {t.task_id for t in tasks[before].get_flat_relatives(upstream=False)}, f"{before} -> {after}"
     assert "gate" in tasks["evaluate_baseline"].downstream_task_ids
 

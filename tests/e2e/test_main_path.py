@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.conftest import Platform
 
 from ratchet.clients import manifests
 from ratchet.convert.contract import ConvertOutputs
@@ -23,7 +24,6 @@ from ratchet.core.releases import production
 from ratchet.finetune.contract import FinetuneOutputs
 from ratchet.gate.contract import GateOutputs
 from ratchet.steps import STEPS
-from tests.e2e.conftest import Platform
 
 pytestmark = pytest.mark.timeout(2700)
 

@@ -4,8 +4,10 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ratchet.core.refs import FolderRef
+from ratchet.core.proposal import Proposal
+from ratchet.core.refs import FileRef, FolderRef, blob_uri
 from ratchet.core.releases import EventKind, Evidence, LedgerEvent
+from ratchet.promote.contract import PromoteInputs
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
@@ -26,6 +28,27 @@ def evidence(release: str, baseline: str = "a") -> Evidence:
         report_sha256=sha(f"report {release}"),
         recipe_sha256=sha("recipe"),
     )
+
+
+def folder(sha256: str) -> FolderRef:
+    return FolderRef(uri=blob_uri(sha256), sha256=sha256, bytes=1)
+
+
+def promotion(release: str = "b", baseline: str = "a", **fields: Any) -> PromoteInputs:
+    """What promote is asked for release; `fields` may change evidence, model, dataset_sha256 and approvers."""
+    bound: Evidence = fields.get("evidence", evidence(release, baseline))
+    dataset_sha256 = fields.get("dataset_sha256", sha(f"data {release}"))
+    proposal = Proposal(
+        line="support",
+        release_id=release,
+        candidate=fields.get("model", model(release)),
+        baseline=folder(bound.baseline_sha256),
+        bundle=folder(bound.bundle_sha256),
+        report=FileRef(uri=blob_uri(bound.report_sha256), sha256=bound.report_sha256, bytes=1),
+        dataset=FileRef(uri=blob_uri(dataset_sha256), sha256=dataset_sha256, bytes=1),
+        recipe_sha256=bound.recipe_sha256,
+    )
+    return PromoteInputs(proposal=proposal, approvers=fields.get("approvers", ("mia", "noor")))
 
 
 def event(kind: EventKind, release: str, **fields: Any) -> LedgerEvent:

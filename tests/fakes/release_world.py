@@ -1,4 +1,4 @@
-"""A world in which releases happen: a real store and ledger, engines that answer chats, and a way to die at any effect."""
+"""A world in which releases happen: a real store and ledger, engines that answer, and a way to die at any effect."""
 
 import json
 import threading
@@ -8,16 +8,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.events import event, model, sha
+from tests.fakes.registry import FakeRegistry
+
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import LocalBucket, Store, StoreAway
 from ratchet.clients.world import World
 from ratchet.core.releases import Colour, production
 from ratchet.core.rollout import RouterState, first_state
-from ratchet.promote.contract import PromoteInputs
 from ratchet.rollback.contract import RollbackInputs
-from tests.fakes.events import event, evidence, model, sha
-from tests.fakes.registry import FakeRegistry
 
 
 class Killed(BaseException):
@@ -25,7 +25,7 @@ class Killed(BaseException):
 
 
 class Fuse:
-    """Counts effects and kills before or after the chosen one: 0 is before the first, 1 after it, 2 before the second…"""
+    """Counts effects and kills before or after the chosen one: 0 is before the first, 1 after it, 2 before the next."""
 
     def __init__(self) -> None:
         self.moment: int | None = None
@@ -81,6 +81,9 @@ class Switch:
     def read(self) -> RouterState | None:
         return self.state
 
+    def url(self) -> str:
+        return "http://127.0.0.1:9"
+
     def write(self, state: RouterState) -> None:
         def take() -> None:
             self.state = state
@@ -105,7 +108,7 @@ class Engines:
 
     def load(self, colour: Colour, release: LoadedModel) -> None:
         def take() -> None:
-            if self.held.get(colour) != release:
+            if self.held.get(colour) != release or colour in self.dead:
                 self.num_loads += 1
                 self.dead.discard(colour)
             self.held[colour] = release
@@ -116,7 +119,8 @@ class Engines:
         self.fuse.burn(self.held.pop, colour, None)
 
     def url(self, colour: Colour) -> str:
-        return "http://127.0.0.1:9" if colour in self.dead | self.broken else self.base_url
+        gone = colour in self.dead | self.broken or colour not in self.held
+        return "http://127.0.0.1:9" if gone else f"{self.base_url}/{self.held[colour].model.sha256}"
 
     def failure(self, colour: Colour) -> str | None:
         return "the process ended" if colour in self.dead | self.broken else None
@@ -188,34 +192,21 @@ def loaded(release: str) -> LoadedModel:
     return LoadedModel(release_id=release, model=model(release))
 
 
-def promotion(release: str = "b", baseline: str = "a", **fields: Any) -> PromoteInputs:
-    made: dict[str, Any] = {
-        "line": "support",
-        "release_id": release,
-        "model": model(release),
-        "dataset_sha256": sha(f"data {release}"),
-        "evidence": evidence(release, baseline),
-        "approvers": ("mia", "noor"),
-    }
-    return PromoteInputs(**{**made, **fields})
-
-
 def rollback(by: str = "omar", reason: str = "slow answers", to_release: str = "") -> RollbackInputs:
     return RollbackInputs(line="support", by=by, reason=reason, to_release=to_release)
 
 
-class _Chat(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send({"data": [{"id": "support"}]})
+class _Engine(BaseHTTPRequestHandler):
+    """Answers for the model that the path names, /<digest>/v1/completions; for another one with 404, as engines do."""
+
+    logprob = -0.1
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        choice = {"message": {"content": "Hi"}, "logprobs": {"content": [{"token": "Hi", "logprob": -0.1}]}}
-        self._send({"choices": [choice]})
-
-    def _send(self, answer: object) -> None:
-        body = json.dumps(answer).encode()
-        self.send_response(200)
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        held = self.path.split("/")[1]
+        choice = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
+        body = json.dumps({"choices": [choice]}).encode()
+        self.send_response(200 if asked["model"] == held else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -224,8 +215,9 @@ class _Chat(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def chatting(handler: type[BaseHTTPRequestHandler] = _Chat) -> Iterator[str]:
-    """The URL of an engine that answers every chat."""
+def answering(logprob: float = -0.1) -> Iterator[str]:
+    """The URL below which every model has an engine that answers."""
+    handler = type("Engine", (_Engine,), {"logprob": logprob})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:

@@ -121,7 +121,7 @@ def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
-    logs.configure()
+    logs.configure(for_people=True)
     console = Console(stderr=False, highlight=False)
     verb: Callable[[Here, argparse.Namespace], None] = options.verb
     try:

@@ -13,6 +13,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from ratchet.clients.files import replace_file
+from ratchet.clients.http import http_client
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
 from ratchet.clients.supervisor import Supervisor, SupervisorRpc
@@ -158,7 +159,7 @@ def requests_in_flight(url: str) -> int:
     import httpx
 
     try:
-        page = httpx.get(f"{url}/metrics", timeout=5.0, trust_env=False).raise_for_status().text
+        page = http_client().get(f"{url}/metrics", timeout=5.0).raise_for_status().text
     except httpx.HTTPError:
         return 0
     return round(sum(float(count) for count in _IN_FLIGHT.findall(page)))
@@ -168,7 +169,7 @@ def _is_up(url: str) -> bool:
     import httpx
 
     try:
-        return httpx.get(f"{url}/health", timeout=2.0, trust_env=False).is_success
+        return http_client().get(f"{url}/health", timeout=2.0).is_success
     except httpx.HTTPError:
         return False
 

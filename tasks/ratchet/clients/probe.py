@@ -1,33 +1,22 @@
-"""Does an engine really answer? Its health page says yes while it drains, and with NaN weights; a chat does not."""
+"""Is an engine fit for users now? Its health page says yes while it drains and with NaN weights; an answer does not."""
 
-import math
 import time
 from collections.abc import Callable
-from typing import Any
+
+from ratchet.clients.openai import check_numbers
+from ratchet.core.errors import RatchetError
 
 QUESTION = "Hello, who are you?"
 POLL_SECONDS = 1.0
 
 
-def why_not_answering(url: str, timeout_seconds: float = 10.0) -> str | None:
-    """One short real chat with the engine at `url`; None when it answered with text and finite log-probabilities."""
-    import httpx
-
+def why_not_serving(url: str, model_sha256: str) -> str | None:
+    """None when the engine at `url` answers with finite numbers under the model's digest, which is one of its names."""
     try:
-        with httpx.Client(base_url=url, timeout=timeout_seconds) as http:
-            model = http.get("/v1/models").raise_for_status().json()["data"][0]["id"]
-            ask = {
-                "model": model,
-                "messages": [{"role": "user", "content": QUESTION}],
-                "max_tokens": 4,
-                "temperature": 0,
-            }
-            answer = http.post("/v1/chat/completions", json={**ask, "logprobs": True}).raise_for_status().json()
-        return _problem(answer["choices"][0])
-    except httpx.HTTPError as error:
-        return f"{url} does not answer a chat: {type(error).__name__}: {error}"
-    except (ValueError, LookupError, TypeError) as error:
-        return f"{url} gave an answer that is not a chat completion: {type(error).__name__}: {error}"
+        check_numbers(url, model_sha256, QUESTION)
+    except RatchetError as error:
+        return str(error)
+    return None
 
 
 def wait_until(ready: Callable[[], bool], timeout_seconds: float) -> bool:
@@ -37,12 +26,3 @@ def wait_until(ready: Callable[[], bool], timeout_seconds: float) -> bool:
             return False
         time.sleep(POLL_SECONDS)
     return True
-
-
-def _problem(choice: Any) -> str | None:
-    if not choice["message"]["content"]:
-        return "the engine answered a chat with empty text"
-    logprobs = [token["logprob"] for token in choice["logprobs"]["content"]]
-    if not logprobs or not all(math.isfinite(value) for value in logprobs):
-        return f"the engine's log-probabilities are not finite: {logprobs}"
-    return None

@@ -6,9 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import ValidationError
-
 from ratchet.clients.files import replace_file
+from ratchet.clients.http import http_client
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
 from ratchet.clients.settings import Ports
 from ratchet.core.contract import canonical_json
@@ -68,7 +67,7 @@ class EnvoyRouter:
             return RouterState.model_validate(kept["filter_metadata"][ROUTES_NAME]) if kept else None
         except FileNotFoundError:
             return None
-        except (ValueError, LookupError, TypeError, ValidationError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise BrokenRoutes(
                 f"{self.path}: expected the route file that Ratchet writes, got {error!r}; "
                 "put the file back from a copy, or delete it: `ratchet up` then sends users to what the ledger says"
@@ -98,7 +97,7 @@ class EnvoyRouter:
         import httpx
 
         try:
-            response = httpx.get(f"{self.url()}/health", timeout=TAKEN_TIMEOUT_SECONDS, trust_env=False)
+            response = http_client().get(f"{self.url()}/health", timeout=TAKEN_TIMEOUT_SECONDS)
         except httpx.TransportError:
             return None
         return str(response.headers.get(VERSION_HEADER, "none"))

@@ -3,12 +3,12 @@
 waiting/support/20260105T030000.120000.json    a LedgerEvent that could not be written yet, beside the router's state
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ratchet.clients.files import replace_file
 from ratchet.clients.ledger import Ledger
 from ratchet.clients.world import World
 from ratchet.core.errors import RatchetError
@@ -105,8 +105,4 @@ def _waiting(world: World, line: str) -> Iterator[tuple[Path, LedgerEvent]]:
 
 
 def _wait(world: World, event: LedgerEvent) -> None:
-    folder = _folder(world, event.line)
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{os.getpid()}.unfinished"
-    unfinished.write_bytes(event.canonical_json())
-    unfinished.rename(folder / f"{event.at:%Y%m%dT%H%M%S.%f}.json")
+    replace_file(_folder(world, event.line) / f"{event.at:%Y%m%dT%H%M%S.%f}.json", event.canonical_json())

@@ -62,9 +62,22 @@ class Supervisor(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ProgramState:
+    """One program as a person wants to see it; `state` in lower case."""
+
+    name: str
+    state: str
+    detail: str
+
+
 class SupervisorRpc:
     def __init__(self, socket_path: Path) -> None:
         self.socket_path = socket_path
+
+    def programs(self) -> list[ProgramState]:
+        found: Any = self._call(lambda rpc: rpc.getAllProcessInfo(), "all programs")
+        return [ProgramState(str(p["name"]), str(p["statename"]).lower(), str(p["description"])) for p in found]
 
     def process(self, name: str) -> Process:
         found: Any = self._call(lambda rpc: rpc.getProcessInfo(name), name)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ratchet.clients.ledger import Journal, Ledger
     from ratchet.clients.registry import Registry
     from ratchet.clients.router import Router
+    from ratchet.core.datasets import DatasetVersion
 
 
 class World:
@@ -43,7 +44,7 @@ class World:
 
         return Ledger(self.store, line)
 
-    def datasets(self, dataset: str) -> "Journal":
+    def datasets(self, dataset: str) -> "Journal[DatasetVersion]":
         from ratchet.clients.ledger import dataset_journal
 
         return dataset_journal(self.store, dataset)

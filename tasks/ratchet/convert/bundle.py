@@ -21,7 +21,8 @@ class BundleDefaults(Contract):
     """bundle.json: what a caller of the bundle gets who asks for nothing else.
 
     All but `max_tokens` is inside model.litertlm too, where the runtime reads it: its metadata has no field for a
-    default answer length, so callers pass `max_tokens` as `max_output_tokens`. `context_tokens` holds prompt and answer.
+    default answer length, so callers pass `max_tokens` as `max_output_tokens`. `context_tokens` holds both prompt
+    and answer.
     """
 
     schema_version: int = 1
@@ -37,7 +38,10 @@ class BundleDefaults(Contract):
 
 
 def write_bundle(model: Path, model_sha256: str, folder: Path, settings: ConvertSettings) -> None:
-    """Add tokenizer, bundle.json and model.litertlm to `folder`, which holds model.tflite. The same files, the same bytes."""
+    """Add tokenizer, bundle.json and model.litertlm to `folder`, which holds model.tflite.
+
+    The same files make the same bytes.
+    """
     for name in _TOKENIZER_FILES:
         if (model / name).exists():
             (folder / name).write_bytes((model / name).read_bytes())
@@ -71,7 +75,7 @@ def _metadata(model: Path, defaults: BundleDefaults) -> bytes:
         metadata.stop_tokens.add().token_ids.ids.append(token_id)
     if defaults.pad_token_id is not None:
         metadata.pad_token.token_ids.ids.append(defaults.pad_token_id)
-    # The runtime (0.18) has this sampler only: GREEDY and TOP_K load, and then fail every conversation as UNIMPLEMENTED.
+    # The runtime (0.18) has this sampler only: with GREEDY or TOP_K it loads, and fails every conversation.
     metadata.sampler_params.type = sampler_params_pb2.SamplerParameters.TOP_P
     metadata.sampler_params.p = 1.0
     metadata.sampler_params.k = defaults.top_k

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ratchet.convert.preflight import MIB, disk_room
-from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.errors import Cancelled, TerminalError, TransientError
 from ratchet.core.log import progress
 
+NUM_THREADS_VARIABLE = "OMP_NUM_THREADS"  # torch reads it by itself
 _REPORT_EVERY_SECONDS = 5.0
 _TAIL_CHARACTERS = 2000
 _FULL_BYTES = 16 * MIB
@@ -33,17 +34,30 @@ class ConvertDiskFull(TransientError, OSError):
     """The process died on a full disk."""
 
 
-def run_contained(module: str, arguments: Sequence[str], doing: str, log_file: Path, deadline_seconds: float) -> None:
+def run_contained(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    doing: str,
+    log_file: Path,
+    deadline_seconds: float,
+    num_threads: int = 0,
+) -> None:
     """Run `python -m module arguments…` to its end; what it prints goes to `log_file`, and its end into our errors.
 
+    Args:
+        doing: names the work in errors and progress lines, e.g. "export to LiteRT".
+        num_threads: 0 is one per core.
     Raises:
-        ConvertTimeout, ConvertCrashed, ConvertFailed, ConvertDiskFull: as their names say. The process is gone.
+        ConvertTimeout, ConvertCrashed, ConvertFailed, ConvertDiskFull, Cancelled: as their names say. The process is
+            gone.
     """
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # imports what this process imports
         "PYTHONHASHSEED": "0",  # the order of a set must not reach the files: the same model, the same bytes
         "HF_HUB_OFFLINE": "1",
+        NUM_THREADS_VARIABLE: str(num_threads or len(os.sched_getaffinity(0))),
     }
     command = [sys.executable, "-m", module, *arguments]
     with (
@@ -62,6 +76,8 @@ def run_contained(module: str, arguments: Sequence[str], doing: str, log_file: P
             f"CONVERT_TIMEOUT: {doing} took longer than its {deadline_seconds:.0f} s and was stopped; raise "
             f"deadline_seconds, or give the step more cores. {said}"
         )
+    if return_code in (-signal.SIGTERM, -signal.SIGINT):  # sent to the whole process group: this process is meant too
+        raise Cancelled(f"told to stop: {doing}")
     if disk_room(log_file.parent).free < _FULL_BYTES:
         raise ConvertDiskFull(f"the disk of {log_file.parent} filled up: {doing}; free space, then run again. {said}")
     if return_code < 0:

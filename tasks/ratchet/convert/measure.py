@@ -1,6 +1,7 @@
 """python -m ratchet.convert.measure MODEL BUNDLE PROMPTS OUT SETTINGS: both models answer the same prompts.
 
-Runs contained (see contained.py), since a bad .tflite can crash its interpreter. OUT is the JSON of parity.Measurements.
+Runs contained (see contained.py), since a bad .tflite can crash its interpreter. OUT is the JSON of
+parity.Measurements.
 """
 
 # B batch, T tokens, V vocabulary, P prefill length, C cache length
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ratchet.convert.bundle import DEFAULTS, LITERTLM, TFLITE, BundleDefaults
+from ratchet.convert.contained import NUM_THREADS_VARIABLE
 from ratchet.convert.contract import ConvertSettings
 from ratchet.convert.parity import Comparison, Measurements
 
@@ -102,8 +104,8 @@ class Tflite:
 
 
 def num_threads() -> int:
-    """What this process may use, as `OMP_NUM_THREADS` says where it is set."""
-    return int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0))
+    """What `run_contained` allows this process."""
+    return int(os.environ.get(NUM_THREADS_VARIABLE, "0")) or len(os.sched_getaffinity(0))
 
 
 def _lines(prompts: Path, num: int) -> Iterator[dict[str, str]]:
@@ -124,12 +126,13 @@ def _references(model: Path, tokenizer: Any, prompts: list[Prompt], defaults: Bu
     from transformers import AutoModelForCausalLM, GenerationConfig
 
     torch.set_num_threads(num_threads())
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     merged = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
     greedy = GenerationConfig(
         do_sample=False,
         max_new_tokens=defaults.max_tokens,
         eos_token_id=list(defaults.stop_token_ids) or None,
-        pad_token_id=tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
+        pad_token_id=tokenizer.pad_token_id,
         output_logits=True,
         return_dict_in_generate=True,
     )

@@ -17,8 +17,8 @@ _MAX_EXAMPLES = 2
 class Comparison(Contract):
     """One prompt: what was expected, what each of the two said.
 
-    `same_next_token`: of the .tflite and the merged model, after the prompt. `bundle`: the answer of a conversation with
-    the LiteRT-LM runtime, None when it gave none.
+    `same_next_token`: of the .tflite and the merged model, after the prompt. `bundle`: the answer of a conversation
+    with the LiteRT-LM runtime, None when it gave none.
     """
 
     prompt: str

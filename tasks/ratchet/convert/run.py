@@ -13,7 +13,7 @@ from ratchet.core.log import log
 
 
 def run(inputs: ConvertInputs, world: World) -> ConvertOutputs:
-    """Bad parity is a verdict, not an error; the bundle is stored all the same, to look into, and must not be published.
+    """Bad parity is a verdict, not an error: the bundle is stored all the same, to look into, and not to be published.
 
     Raises:
         NotEnoughMemory, MemoryBusy, DiskTooSmall, DiskFull: before anything is written.
@@ -24,7 +24,7 @@ def run(inputs: ConvertInputs, world: World) -> ConvertOutputs:
         preflight.check_disk(inputs.model.bytes, scratch, preflight.disk_room(scratch))
         model = world.store.fetch_folder(inputs.model, scratch / "model")
         prompts = world.store.fetch_file(inputs.prompts, scratch / "prompts.jsonl")
-        bundle, measured = _convert(inputs, model, prompts, scratch)
+        bundle, measured = _convert(inputs, model, prompts, scratch, world.settings.step_threads)
         parity = decide(measured, inputs.settings)
         log.info(
             "converted",
@@ -45,7 +45,9 @@ def run(inputs: ConvertInputs, world: World) -> ConvertOutputs:
         )
 
 
-def _convert(inputs: ConvertInputs, model: Path, prompts: Path, scratch: Path) -> tuple[Path, Measurements]:
+def _convert(
+    inputs: ConvertInputs, model: Path, prompts: Path, scratch: Path, num_threads: int
+) -> tuple[Path, Measurements]:
     """One deadline for both processes."""
     ends = time.monotonic() + inputs.settings.deadline_seconds
     settings = inputs.settings.model_dump_json()
@@ -56,6 +58,7 @@ def _convert(inputs: ConvertInputs, model: Path, prompts: Path, scratch: Path) -
         doing="export to LiteRT",
         log_file=scratch / "export.log",
         deadline_seconds=inputs.settings.deadline_seconds,
+        num_threads=num_threads,
     )
     run_contained(
         "ratchet.convert.measure",
@@ -63,5 +66,6 @@ def _convert(inputs: ConvertInputs, model: Path, prompts: Path, scratch: Path) -
         doing="parity with the merged model",
         log_file=scratch / "measure.log",
         deadline_seconds=max(1.0, ends - time.monotonic()),
+        num_threads=num_threads,
     )
     return bundle, Measurements.model_validate_json(measured.read_bytes())

@@ -5,7 +5,7 @@ RatchetError
 ├── TransientError  exit 75: a retry may help; a service was away, a step was told to stop
 └── NothingToDo     exit 99: there is no work; the run is skipped and stays green
 
-Subclasses live beside the code that raises them and add a builtin base (LookupError, ConnectionError, …) where one fits.
+Subclasses live beside the code that raises them and add a builtin base (LookupError, …) where one fits.
 A rejected model is not an error: the step ends with exit 0 and `verdict="FAIL"`.
 """
 

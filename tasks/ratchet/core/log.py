@@ -1,6 +1,6 @@
 """Events with fields on stderr: JSON lines for machines, one readable line when a person watches.
 
-A record: {"at": "2026-01-05T03:00:00.120+00:00", "level": "info", "event": "progress", "step": 10, "steps": 125, "loss": 0.71}
+A record: {"at": "2026-01-05T03:00:00.120+00:00", "level": "info", "event": "progress", "step": 10, "steps": 125}
 """
 
 import json
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
 
 class Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        at = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{at} {readable(record.getMessage(), fields_of(record))}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -40,10 +40,10 @@ def readable(event: str, fields: dict[str, Any]) -> str:
     return "  ".join([event, " ".join(shown)]).rstrip()
 
 
-def configure() -> None:
-    """Send Ratchet's events to stderr; called once by each entry point."""
+def configure(for_people: bool = False) -> None:
+    """Send Ratchet's events to stderr, as JSON unless a person watches; called once by each entry point."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Readable() if sys.stderr.isatty() else JsonLines())
+    handler.setFormatter(Readable() if for_people or sys.stderr.isatty() else JsonLines())
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

@@ -9,7 +9,7 @@ from ratchet.core.releases import Evidence, LedgerEvent
 
 
 class Proposal(Contract):
-    """A candidate with all that its approval binds. `report` is the decision record, `dataset` the rows it was tuned on."""
+    """A candidate with all that its approval binds: `report` is the decision record, `dataset` the training rows."""
 
     line: Name
     release_id: str

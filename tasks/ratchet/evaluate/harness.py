@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.core.errors import TerminalError
-from ratchet.core.log import progress
+from ratchet.core.log import log, progress
 from ratchet.evaluate.rows import Row
 from ratchet.evaluate.task_file import BadTask, TaskFile, nearest
 
@@ -52,6 +52,7 @@ def measure(
             logging.getLogger(name).setLevel(logging.ERROR)
         _check_metrics([task for task, _ in tasks])
         lm = _load(model, device, dtype, batch_size)
+        log.info("model loaded", extra={"device": device, "num_samples": sum(len(rows) for _, rows in tasks)})
         torch.manual_seed(seed)
         results = lm_eval.evaluate(
             lm,

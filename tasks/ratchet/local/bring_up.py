@@ -43,12 +43,12 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
                 return
         except httpx.HTTPError:
             pass
+        # The supervisor starts an engine that died again, some times; then it gives up.
+        gave_up = [service.name for service in platform.states(settings) if service.state in platform.ENDED]
+        if gave_up:
+            raise platform.NotHealthy(f"{gave_up[0]} ended; the end of its log:\n{platform.tail(settings, gave_up[0])}")
         time.sleep(1.0)
-    colour = "blue"
-    raise platform.NotHealthy(
-        f"no answer through {url} after {READY_SECONDS:.0f} s; the end of the engine's log:\n"
-        + platform.tail(settings, f"vllm-{colour}")
-    )
+    raise platform.NotHealthy(f"no answer through {url} after {READY_SECONDS:.0f} s; see {settings.state / 'logs'}")
 
 
 def _teller(console: Console):  # type: ignore[no-untyped-def]

@@ -32,6 +32,7 @@ def write(settings: Settings) -> None:
 def bootstrap_config(settings: Settings) -> dict[str, Any]:
     ports = settings.ports
     return {
+        "node": {"id": "edge", "cluster": "ratchet"},  # Envoy reads no route file without a name of its own
         "admin": {"address": _address(ports.edge_admin)},
         "static_resources": {
             "listeners": [

@@ -25,8 +25,10 @@ def install(settings: Settings, image: str) -> bool:
     if stamp.is_file() and stamp.read_text("utf-8") == wanted:
         return False
     _uv("venv", "--clear", "--python", sys.executable, str(folder))
-    _uv("pip", "install", "--python", str(folder), "--requirements", str(settings.lock(image)), *_torch_source())
-    _uv("pip", "install", "--python", str(folder), "--no-deps", "--editable", str(settings.root))
+    # A lock is complete: resolving again would bring back what an override took out.
+    install = ("pip", "install", "--python", str(folder), "--no-deps")
+    _uv(*install, "--requirements", str(settings.lock(image)), *_torch_source())
+    _uv(*install, "--editable", str(settings.root))
     stamp.write_text(wanted, "utf-8")
     return True
 

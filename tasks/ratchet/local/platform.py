@@ -9,21 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-import xmlrpc.client
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
 
 from ratchet.clients.settings import Settings
+from ratchet.clients.supervisor import ProgramState, SupervisorRpc
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
-from ratchet.local import environments, services
+from ratchet.local import edge, environments, services
 
+ENDED = ("fatal", "exited")
 USERS = ("engineer", "release-manager")
 
 
@@ -35,30 +32,33 @@ class NotHealthy(TransientError, TimeoutError):
     """A service did not come up in time."""
 
 
-@dataclass(frozen=True)
-class ServiceState:
-    name: str
-    state: str
-    detail: str
-
-
 def start(settings: Settings, config: Path) -> bool:
     """Start every service that does not run yet; says whether the platform was down."""
     if missing := environments.missing(settings):
         raise TerminalError(f"no environments for {', '.join(missing)}: run `make setup`")
     if is_up(settings):
+        start_again(settings)
         return False
     end_leftover(settings)
     check_ports(settings)
     settings.state.mkdir(parents=True, exist_ok=True)
     make_secrets(settings)
-    services.edge.write(settings)
+    edge.write(settings)
     path = services.write_config(settings, config)
     migrate(settings, config)
     supervisord = Path(sys.executable).parent / "supervisord"
     subprocess.run([supervisord, "-c", path], check=True, cwd=settings.root)
     _wait_for_supervisor(settings)
     return True
+
+
+def start_again(settings: Settings) -> None:
+    """Start the services that gave up, in a platform that otherwise runs."""
+    edge.write(settings)
+    for service in states(settings):
+        if service.state in ENDED:
+            log.info("starting again", extra={"service": service.name})
+            supervisor(settings).start(service.name)
 
 
 def stop(settings: Settings, timeout_seconds: float = 60.0) -> bool:
@@ -85,12 +85,12 @@ def is_up(settings: Settings) -> bool:
     return _pid(settings) is not None
 
 
-def states(settings: Settings) -> list[ServiceState]:
-    if not is_up(settings):
-        return []
-    with rpc(settings) as supervisor:
-        found = supervisor.getAllProcessInfo()
-    return [ServiceState(p["name"], p["statename"].lower(), p["description"]) for p in found]
+def states(settings: Settings) -> list[ProgramState]:
+    return supervisor(settings).programs() if is_up(settings) else []
+
+
+def supervisor(settings: Settings) -> SupervisorRpc:
+    return SupervisorRpc(settings.state / "supervisor.sock")
 
 
 def wait_healthy(settings: Settings, timeout_seconds: float = 240.0) -> None:
@@ -106,7 +106,7 @@ def wait_healthy(settings: Settings, timeout_seconds: float = 240.0) -> None:
             if _answers(name, url):
                 log.info("up", extra={"service": name})
                 del waiting[name]
-        ended = [s for s in states(settings) if s.name in waiting and s.state in ("fatal", "exited")]
+        ended = [s for s in states(settings) if s.name in waiting and s.state in ENDED]
         if ended or time.monotonic() > deadline:
             name = ended[0].name if ended else next(iter(waiting))
             raise NotHealthy(f"{name} did not come up; the end of its log:\n{tail(settings, name)}")
@@ -162,16 +162,6 @@ def end_leftover(settings: Settings) -> None:
     deadline = time.monotonic() + services.STOP_SECONDS
     while _any_port_open(settings) and (settings.state / "supervisord.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.2)
-
-
-@contextmanager
-def rpc(settings: Settings) -> Iterator[xmlrpc.client.ServerProxy]:
-    transport = SupervisorTransport(None, None, f"unix://{settings.state / 'supervisor.sock'}")
-    with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
-        try:
-            yield proxy.supervisor  # type: ignore[misc]
-        except (OSError, xmlrpc.client.Error) as error:
-            raise TransientError(f"the supervisor of {settings.state} does not answer: {error}") from error
 
 
 def _wait_for_supervisor(settings: Settings, timeout_seconds: float = 20.0) -> None:

@@ -69,7 +69,8 @@ def airflow_environment(settings: Settings, config: Path) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(settings.root / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "1",  # one step at a time: two that compute on the same cores take longer than one after the other
+        # Two steps that compute on the same cores take longer than one after the other.
+        "CORE__PARALLELISM": "1",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "engineer:admin,release-manager:user",

@@ -12,7 +12,8 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from ratchet.prepare.contract import SplitPolicy
@@ -22,6 +23,7 @@ SIDES: tuple[Side, ...] = ("train", "validation", "test")
 NGRAM_CHARACTERS = 4
 _NEAR = (4, 5)  # Jaccard index >= 4/5, in whole numbers
 
+_PARITY_BITS = 8192  # more than the n-grams of the longest text, else the bound below says little
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 
 
@@ -36,10 +38,11 @@ def sides_of(texts: Sequence[str], policy: SplitPolicy) -> list[Side | None]:
     index = _Index(Counter(ngram for one in ngrams for ngram in one))
     sides: list[Side | None] = []
     for text, one in zip(texts, ngrams, strict=True):
-        near = index.sides_near(one)
+        entry = index.entry(one)
+        near = index.sides_near(entry)
         side = _hashed_side(text, policy) if not near else near[0] if len(near) == 1 else None
         if side is not None:
-            index.add(one, side)
+            index.add(entry, side)
         sides.append(side)
     return sides
 
@@ -63,6 +66,15 @@ def _hashed_side(text: str, policy: SplitPolicy) -> Side:
     return "validation" if position < policy.test_share + policy.validation_share else "train"
 
 
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """`prefix`: see _Index. `parity`: bit h is set when an odd number of n-grams hash to h."""
+
+    ngrams: frozenset[str]
+    prefix: list[str]
+    parity: int
+
+
 class _Index:
     """Finds the sides that have a near text, without comparing all pairs, and without missing one.
 
@@ -73,26 +85,38 @@ class _Index:
 
     def __init__(self, frequency: Counter[str]) -> None:
         self._frequency = frequency
-        self._texts: dict[Side, dict[str, list[frozenset[str]]]] = {side: defaultdict(list) for side in SIDES}
+        self._entries: dict[Side, dict[str, list[_Entry]]] = {side: defaultdict(list) for side in SIDES}
 
-    def add(self, ngrams: frozenset[str], side: Side) -> None:
-        for ngram in self._prefix(ngrams):
-            self._texts[side][ngram].append(ngrams)
-
-    def sides_near(self, ngrams: frozenset[str]) -> list[Side]:
-        prefix = self._prefix(ngrams)
-        return [side for side in SIDES if any(near(ngrams, other) for other in self._candidates(side, prefix, ngrams))]
-
-    def _candidates(self, side: Side, prefix: Iterable[str], ngrams: frozenset[str]) -> Iterable[frozenset[str]]:
-        """Each text once, of a size that can be near."""
-        least, most = len(ngrams) * _NEAR[0] / _NEAR[1], len(ngrams) * _NEAR[1] / _NEAR[0]
-        seen: set[int] = set()
-        for ngram in prefix:
-            for other in self._texts[side].get(ngram, ()):
-                if least <= len(other) <= most and id(other) not in seen:
-                    seen.add(id(other))
-                    yield other
-
-    def _prefix(self, ngrams: frozenset[str]) -> list[str]:
+    def entry(self, ngrams: frozenset[str]) -> _Entry:
         length = len(ngrams) - -(-len(ngrams) * _NEAR[0] // _NEAR[1]) + 1
-        return sorted(ngrams, key=lambda ngram: (self._frequency[ngram], ngram))[:length]
+        prefix = sorted(ngrams, key=lambda ngram: (self._frequency[ngram], ngram))[:length]
+        parity = 0
+        for ngram in ngrams:
+            parity ^= 1 << (hash(ngram) % _PARITY_BITS)
+        return _Entry(ngrams, prefix, parity)
+
+    def add(self, entry: _Entry, side: Side) -> None:
+        for ngram in entry.prefix:
+            self._entries[side][ngram].append(entry)
+
+    def sides_near(self, entry: _Entry) -> list[Side]:
+        return [side for side in SIDES if self._has_near(self._entries[side], entry)]
+
+    def _has_near(self, entries: dict[str, list[_Entry]], entry: _Entry) -> bool:
+        seen: set[_Entry] = set()
+        for ngram in entry.prefix:
+            for other in entries.get(ngram, ()):
+                if other not in seen:
+                    seen.add(other)
+                    if _may_be_near(entry, other) and near(entry.ngrams, other.ngrams):
+                        return True
+        return False
+
+
+def _may_be_near(left: _Entry, right: _Entry) -> bool:
+    """A cheap bound: every differing bit is an n-gram that only one has, and near texts have few of those.
+
+    With n and m n-grams and a Jaccard index >= t, at most (n + m) (1 - t) / (1 + t) are in one only.
+    """
+    most = (len(left.ngrams) + len(right.ngrams)) * (_NEAR[1] - _NEAR[0])
+    return (left.parity ^ right.parity).bit_count() * (_NEAR[1] + _NEAR[0]) <= most

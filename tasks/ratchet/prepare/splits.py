@@ -50,7 +50,10 @@ def split(
             by_side[side].append(chat)
     if not all(by_side.values()):
         sizes = ", ".join(f"{len(by_side[side])} {side}" for side in SIDES)
-        raise TooFewRows(f"{len(rows)} rows give {sizes} rows: expected at least one on each side; add rows")
+        raise TooFewRows(
+            f"{len(rows)} rows ({len(texts)} different texts) give {sizes} rows: expected at least one on each side; "
+            "near-duplicates share a side, so add rows that differ"
+        )
     settled = [text for side, text in zip(sides, texts, strict=True) if side]
     return Splits(
         chats=by_side,

@@ -1,5 +1,6 @@
 """How many tokens a chat has, by the base's own tokenizer and chat template."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ class ChatTokenizer:
     """Counts as the trainer does: prompt (with the assistant's opening) and answer are encoded apart and joined."""
 
     def __init__(self, base: Path) -> None:
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that torch is absent, as it is meant to be
         from transformers import AutoTokenizer
 
         self._tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True, trust_remote_code=False)

@@ -2,7 +2,8 @@
 
 from pydantic import NonNegativeFloat, NonNegativeInt
 
-from ratchet.core.contract import Contract, Name
+from ratchet.core.contract import Contract
+from ratchet.core.proposal import Proposal
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Colour, Evidence
 
@@ -11,12 +12,28 @@ class PromoteInputs(Contract):
     """`approvers` are looked at again here: an approval by someone no longer named is void."""
 
     contract_version: int = 1
-    line: Name
-    release_id: str
-    model: FolderRef
-    dataset_sha256: str
-    evidence: Evidence
+    proposal: Proposal
     approvers: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        return self.proposal.line
+
+    @property
+    def release_id(self) -> str:
+        return self.proposal.release_id
+
+    @property
+    def model(self) -> FolderRef:
+        return self.proposal.candidate
+
+    @property
+    def dataset_sha256(self) -> str:
+        return self.proposal.dataset.sha256
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.proposal.evidence
 
 
 class PromoteOutputs(Contract):

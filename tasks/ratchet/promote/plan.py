@@ -52,7 +52,8 @@ def plan(
     if preview.model_sha256 != inputs.model.sha256:
         raise NotStaged(
             f"{preview.colour} holds {_short(preview.model_sha256)}, expected the candidate "
-            f"{_short(inputs.model.sha256)} of {inputs.release_id}: a later run was staged over it; run the release again"
+            f"{_short(inputs.model.sha256)} of {inputs.release_id}: a later run was staged over it; "
+            "run the release again"
         )
     if preview.problem:
         raise PreviewAway(f"{preview.colour} is not fit for users, so traffic stays where it is: {preview.problem}")
@@ -112,7 +113,6 @@ def _changes(approval: LedgerEvent, inputs: PromoteInputs) -> list[str]:
     approved = approval.evidence.model_dump() if approval.evidence else {}
     pairs = {name: (approved.get(name), value) for name, value in inputs.evidence.model_dump().items()}
     pairs["model"] = (approval.model.sha256, inputs.model.sha256)
-    pairs["model of the evidence"] = (inputs.evidence.candidate_sha256, inputs.model.sha256)
     pairs["dataset"] = (approval.dataset_sha256, inputs.dataset_sha256)
     return [
         f"{name.removesuffix('_sha256')} ({_short(before)} approved, {_short(now)} now)"

@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime
 
-from ratchet.clients.probe import why_not_answering
+from ratchet.clients.probe import why_not_serving
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
 from ratchet.clients.world import World
@@ -22,11 +22,11 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
         raise TerminalError("no colour has the users yet: run `ratchet up`, then the release again")
     preview = _look_at_preview(world, state, inputs)
     ledger = world.ledger(inputs.line)
-    intent = ledger.append(lambda events: plan(events, state, preview, inputs, datetime.now(UTC)))
-    started = time.monotonic()
+    before = state
+    intent = ledger.append(lambda events: plan(events, before, preview, inputs, datetime.now(UTC)))
+    switch_seconds = 0.0
     if intent:
-        state = _move(world, state, intent)
-    switch_seconds = time.monotonic() - started if intent else 0.0
+        state, switch_seconds = _move(world, before, intent)
     settle(world, inputs.line)
     events = ledger.events()
     follow_ledger(world.registry, inputs.line, events)
@@ -48,11 +48,13 @@ def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) ->
     loaded = world.engine.loaded(colour)
     problem = None
     if not state.serves(inputs.release_id, inputs.model.sha256):
-        problem = world.engine.failure(colour) or why_not_answering(world.engine.url(colour))
+        problem = world.engine.failure(colour) or why_not_serving(world.engine.url(colour), inputs.model.sha256)
     return Preview(colour=colour, model_sha256=loaded.model.sha256 if loaded else None, problem=problem)
 
 
-def _move(world: World, state: RouterState, intent: LedgerEvent) -> RouterState:
+def _move(world: World, state: RouterState, intent: LedgerEvent) -> tuple[RouterState, float]:
+    """The state in force afterwards, and how many seconds the switch took."""
     moved = switched_to(state, other(state.active), intent.release_id, intent.model.sha256, intent.seq)
+    started = time.monotonic()
     world.router.write(moved)
-    return moved
+    return moved, time.monotonic() - started

@@ -1,6 +1,6 @@
 """Where the marks of the page's three charts go. The template draws them; positions are shares of the axis, 0 to 1."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ratchet.core.checks import CheckResult
@@ -41,6 +41,7 @@ class ScoreRow:
     candidate: Interval
     baseline: Interval | None
     change: str
+    is_share: bool
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,11 @@ def bounds_95(score: Score, is_share: bool) -> tuple[float, float]:
 
 def _score_row(pair: ScorePair) -> ScoreRow:
     bounds = [bounds_95(score, pair.is_share) for score in (pair.candidate, pair.baseline) if score]
-    place = (lambda value: min(1.0, max(0.0, value))) if pair.is_share else _axis([edge for both in bounds for edge in both])
+    place = _whole_axis if pair.is_share else _axis([edge for both in bounds for edge in both])
 
     def interval(score: Score) -> Interval:
         low, high = bounds_95(score, pair.is_share)
-        text = f"{pair.show(score.value)} ({pair.show(max(0.0, low) if pair.is_share else low)} – {pair.show(high)})"
+        text = f"{pair.show(score.value)} ({pair.show(max(0.0, low) if pair.is_share else low)} to {pair.show(high)})"
         return Interval(place(score.value), place(low), place(high), text)
 
     return ScoreRow(
@@ -122,7 +123,8 @@ def _score_row(pair: ScorePair) -> ScoreRow:
         num_samples=pair.candidate.num_samples,
         candidate=interval(pair.candidate),
         baseline=interval(pair.baseline) if pair.baseline else None,
-        change=_change(pair),
+        change=_change(pair).replace("-", "−"),
+        is_share=pair.is_share,
     )
 
 
@@ -133,7 +135,12 @@ def _change(pair: ScorePair) -> str:
     return f"{100 * difference:+.1f} points" if pair.is_share else f"{difference:+.4g}"
 
 
-def _axis(marks: Sequence[float]):  # type: ignore[no-untyped-def]
+def _whole_axis(share: float) -> float:
+    return min(1.0, max(0.0, share))
+
+
+def _axis(marks: Sequence[float]) -> Callable[[float], float]:
+    """Places a value on an axis that has room for all `marks`."""
     low, high = min(marks), max(marks)
     span = (high - low) or 1.0
     start, width = low - _PADDING * span, (1 + 2 * _PADDING) * span

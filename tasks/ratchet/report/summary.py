@@ -20,7 +20,8 @@ def summary(page: Page) -> str:
         "| score | production | candidate | change |",
         "| --- | --- | --- | --- |",
         *(
-            f"| {plain(row.name)} | {row.baseline.text if row.baseline else '-'} | {row.candidate.text} | {row.change} |"
+            f"| {plain(row.name)} | {row.baseline.text if row.baseline else '-'} | {row.candidate.text} "
+            f"| {row.change} |"
             for row in page.scores[:_MAX_SCORES]
         ),
         "",

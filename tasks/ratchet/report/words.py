@@ -26,7 +26,7 @@ class ScorePair:
         return all(0 <= score.value <= 1 for score in (self.candidate, self.baseline) if score)
 
     def show(self, value: float) -> str:
-        return f"{100 * value:.1f} %" if self.is_share else f"{value:.4g}"
+        return f"{100 * value:.1f}%" if self.is_share else f"{value:.4g}"
 
 
 def score_pairs(inputs: ReportInputs) -> tuple[ScorePair, ...]:
@@ -65,13 +65,15 @@ def notes(inputs: ReportInputs) -> tuple[str, ...]:
 def _headline(inputs: ReportInputs) -> str:
     pairs = score_pairs(inputs)
     pair = next((pair for pair in pairs if pair.baseline), pairs[0])
-    now = f"{pair.name} is {pair.show(pair.candidate.value)}"
-    return f"{now}, production's is {pair.show(pair.baseline.value)}" if pair.baseline else now
+    now = pair.show(pair.candidate.value)
+    if pair.baseline is None:
+        return f"{pair.name} is {now}"
+    return f"{pair.name} goes from {pair.show(pair.baseline.value)} to {now}"
 
 
 def _names(checks: list[CheckResult]) -> str:
-    """The first with its reason, the rest by name."""
+    """What the first found, without its bounds, and the names of all."""
     if not checks:
         return "a part of the evidence says so"
-    first = f"{checks[0].name} ({checks[0].reason.split(';')[0]})"
-    return f"{first}, and {', '.join(check.name for check in checks[1:])}" if checks[1:] else first
+    found = checks[0].reason.split(" (")[0].split(";")[0]
+    return f"{found} ({', '.join(check.name for check in checks)})"

@@ -2,7 +2,7 @@
 
 import time
 
-from ratchet.clients.probe import wait_until, why_not_answering
+from ratchet.clients.probe import wait_until, why_not_serving
 from ratchet.clients.settle import author, foreseen, settle_or_wait
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError, TransientError
@@ -12,7 +12,6 @@ from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
 from ratchet.rollback.decide import Target, at_hand, in_ledger, is_done
 
 READY_TIMEOUT_SECONDS = 420.0
-GLANCE_SECONDS = 3.0  # a living engine answers in milliseconds; users must not wait long for the verdict on a dead one
 
 
 def run(inputs: RollbackInputs, world: World) -> RollbackOutputs:
@@ -71,12 +70,12 @@ def _start(world: World, target: Target) -> None:
         extra={"release": target.release.release_id, "colour": target.colour},
     )
     engine = world.engine
-    if engine.failure(target.colour):
-        engine.unload(target.colour)  # `load` does nothing for a colour that is meant to hold the model already
     engine.load(target.colour, target.release)
     wait_until(lambda: _is_ready(world, target) or engine.failure(target.colour) is not None, READY_TIMEOUT_SECONDS)
     if not _is_ready(world, target):
-        problem = engine.failure(target.colour) or why_not_answering(engine.url(target.colour))
+        problem = engine.failure(target.colour) or why_not_serving(
+            engine.url(target.colour), target.release.model.sha256
+        )
         raise TransientError(
             f"{target.release.release_id} did not come up on {target.colour}: {problem}; "
             f"users stay where they are; run again, or name another release"
@@ -84,5 +83,4 @@ def _start(world: World, target: Target) -> None:
 
 
 def _is_ready(world: World, target: Target) -> bool:
-    held = world.engine.loaded(target.colour)
-    return held == target.release and why_not_answering(world.engine.url(target.colour), GLANCE_SECONDS) is None
+    return why_not_serving(world.engine.url(target.colour), target.release.model.sha256) is None

@@ -12,7 +12,7 @@ class StageSettings(Contract):
     """`max_latency_ratio` is preview / active, medians of interleaved probes, so that a busy machine cancels out."""
 
     ready_timeout_seconds: PositiveInt = 420
-    max_answer_tokens: PositiveInt = 32
+    max_answer_tokens: PositiveInt = 48
     num_golden_prompts: PositiveInt = 12
     min_golden_agreement: float = Field(default=0.9, gt=0.0, le=1.0)
     num_latency_probes: PositiveInt = 20
@@ -37,7 +37,10 @@ class StageInputs(Contract):
 
 
 class StageOutputs(Contract):
-    """Latencies are medians of one-answer requests, in milliseconds, interleaved over both colours."""
+    """Latencies are medians over answers of 16 tokens, in milliseconds, asked of both colours in turn.
+
+    With verdict FAIL the candidate is unloaded already.
+    """
 
     contract_version: int = 1
     colour: Colour

@@ -8,7 +8,8 @@ The batch is one row with one column per metric (see validate/counts.py). An exp
 
 import json
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ratchet.core.errors import TerminalError
@@ -75,14 +76,25 @@ def _run(suite: dict[str, Any], metrics: Metrics, parameters: Mapping[str, float
     )
     try:
         batch = definition.get_batch({"dataframe": pd.DataFrame([metrics])})
-        validated = batch.validate(gx.ExpectationSuite(**suite), expectation_parameters=dict(parameters))
+        known = gx.ExpectationSuite(**suite)
+        validated = batch.validate(known, expectation_parameters=dict(parameters))
         results: list[dict[str, Any]] = validated.to_json_dict()["results"]
     except Exception as error:  # its exceptions have no common base
         raise BadSuite(f"Great Expectations cannot run the suite: {type(error).__name__}: {error}") from error
+    # It only logs expectations that it cannot build, and goes on without them.
+    if lost := Counter(_types(suite["expectations"])) - Counter(_types(r["expectation_config"] for r in results)):
+        raise BadSuite(
+            f"Great Expectations knows no expectation {', '.join(sorted(lost))} with these arguments: expected types "
+            "and kwargs as in expectations/support.json"
+        )
     for result in results:
         if result["exception_info"].get("raised_exception"):
             raise BadSuite(f"{result['expectation_config']}: {result['exception_info']['exception_message']}")
     return results
+
+
+def _types(expectations: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [str(expectation.get("type")) for expectation in expectations]
 
 
 def _refusal(expectation: Mapping[str, Any], metrics: Metrics) -> str:

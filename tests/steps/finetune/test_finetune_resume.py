@@ -1,4 +1,4 @@
-"""The step as a process of its own, stopped and killed while it trains, against one that ran through."""
+"""The step as a process of its own, stopped and killed while it trains, against a run without interruption."""
 
 import json
 import os
@@ -18,6 +18,7 @@ from ratchet.clients.world import World
 from ratchet.core.errors import EXIT_DONE, EXIT_TRANSIENT
 from ratchet.core.refs import digest_folder
 from ratchet.finetune.contract import FinetuneOutputs
+from ratchet.finetune.run import run
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.timeout(300)
@@ -43,9 +44,10 @@ class Machine:
         (root / "containers" / "train").mkdir(parents=True)
         (root / "containers" / "train" / "requirements.cpu.txt").touch()  # part of the step's key
         self.world: World = new_world(root)
-        (root / "inputs.json").write_text(inputs_for(self.world, base, save_steps=4).model_dump_json())
+        self.inputs = inputs_for(self.world, base, save_steps=4)
+        (root / "inputs.json").write_text(self.inputs.model_dump_json())
 
-    def run(self, send: signal.Signals | None = None, at_step: int = 0) -> Ended:
+    def start(self, send: signal.Signals | None = None, at_step: int = 0) -> Ended:
         """Run to the end, or send a signal as soon as the checkpoint of `at_step` is sealed."""
         process = subprocess.Popen(
             [sys.executable, "-m", "ratchet", "finetune", f"@{self.root / 'inputs.json'}"],
@@ -83,36 +85,37 @@ class Machine:
 
 @dataclass(frozen=True)
 class Story:
-    straight: Ended
+    straight: FinetuneOutputs
     stopped: Ended
     killed: Ended
     finished: Ended
     torn: Path
     machine: Machine
 
-    def outputs(self, ended: Ended) -> FinetuneOutputs:
-        return FinetuneOutputs.model_validate_json(ended.stdout)
+    @property
+    def resumed(self) -> FinetuneOutputs:
+        return FinetuneOutputs.model_validate_json(self.finished.stdout)
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     """One run straight through; another stopped after step 4, killed after step 12, its newest checkpoint torn."""
     base = make_tiny_model(tmp_path_factory.mktemp("base") / "model", layers=4, hidden=128)
-    straight = Machine(tmp_path_factory.mktemp("straight"), base).run()
     machine = Machine(tmp_path_factory.mktemp("killed"), base)
-    stopped = machine.run(signal.SIGTERM, at_step=4)
-    killed = machine.run(signal.SIGKILL, at_step=12)
+    straight = run(machine.inputs, machine.world)  # its own work folder: that one is not named after the key
+    stopped = machine.start(signal.SIGTERM, at_step=4)
+    killed = machine.start(signal.SIGKILL, at_step=12)
     torn = machine.newest().with_name("checkpoint-19")
     shutil.copytree(machine.newest(), torn)
     (torn / "manifest.json").unlink()
     (torn / "optimizer.pt").unlink()
-    return Story(straight, stopped, killed, machine.run(), torn, machine)
+    return Story(straight, stopped, killed, machine.start(), torn, machine)
 
 
 def test_the_ends_are_told_apart(story: Story) -> None:
-    codes = [ended.exit_code for ended in (story.straight, story.stopped, story.killed, story.finished)]
+    codes = [ended.exit_code for ended in (story.stopped, story.killed, story.finished)]
 
-    assert codes == [EXIT_DONE, EXIT_TRANSIENT, -signal.SIGKILL, EXIT_DONE]
+    assert codes == [EXIT_TRANSIENT, -signal.SIGKILL, EXIT_DONE]
 
 
 def test_a_stop_leaves_a_checkpoint_of_the_very_step_it_came_in(story: Story) -> None:
@@ -123,7 +126,7 @@ def test_a_stop_leaves_a_checkpoint_of_the_very_step_it_came_in(story: Story) ->
 
 
 def test_killed_and_resumed_is_equal_to_the_bit(story: Story) -> None:
-    straight, resumed = story.outputs(story.straight), story.outputs(story.finished)
+    straight, resumed = story.straight, story.resumed
 
     assert resumed.adapter.sha256 == straight.adapter.sha256
     assert resumed.model.sha256 == straight.model.sha256
@@ -133,24 +136,24 @@ def test_killed_and_resumed_is_equal_to_the_bit(story: Story) -> None:
 
 
 def test_resumes_are_counted_and_a_torn_checkpoint_is_not_one(story: Story) -> None:
-    assert story.outputs(story.straight).num_resumes == 0
-    assert story.outputs(story.finished).num_resumes == 2
+    assert story.straight.num_resumes == 0
+    assert story.resumed.num_resumes == 2
     assert story.finished.event("checkpoint ignored")["step"] == 19
     assert story.finished.event("resumed")["step"] in (12, 16)
 
 
 def test_the_log_has_every_step_once_over_all_attempts(story: Story) -> None:
-    log = story.machine.world.store.read_bytes(story.outputs(story.finished).training_log)
+    log = story.machine.world.store.read_bytes(story.resumed.training_log)
 
     assert [json.loads(line)["step"] for line in log.splitlines()] == [*range(1, 21), 20]
 
 
 def test_stdout_is_the_outputs_and_nothing_else(story: Story) -> None:
-    assert json.loads(story.straight.stdout)["num_steps"] == 20
+    assert json.loads(story.finished.stdout)["num_steps"] == 20
 
 
 def test_the_stored_adapter_is_what_its_digest_says(story: Story, tmp_path: Path) -> None:
-    adapter = story.outputs(story.finished).adapter
+    adapter = story.resumed.adapter
 
     folder = story.machine.world.store.fetch_folder(adapter, tmp_path / "adapter")
 

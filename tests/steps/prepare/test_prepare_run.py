@@ -147,7 +147,7 @@ def test_token_counts_are_those_of_the_template(inputs: PrepareInputs, world: Wo
         ({"max_seq_len_tokens": 30}, TooLong, ["max_seq_len_tokens = 30", "at most 20%", "99 % of them have up to"]),
         ({"prompt": "Give a label"}, BadPrompt, ["{text} 0 times", "exactly once"]),
         ({"prompt": "{text} {text}"}, BadPrompt, ["{text} 2 times"]),
-        ({"split": SplitPolicy(test_share=0.0001)}, TooFewRows, ["0 test", "add rows"]),
+        ({"split": SplitPolicy(test_share=0.0001)}, TooFewRows, ["180 rows", "0 test", "add rows that differ"]),
     ],
 )
 def test_inputs_that_cannot_be_trained_on_are_refused(

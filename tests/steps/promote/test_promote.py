@@ -5,24 +5,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.events import model, promotion, sha
+from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
+from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.errors import RatchetError, TransientError
 from ratchet.promote import run as promote
 from ratchet.promote.contract import PromoteOutputs
 from ratchet.promote.plan import ApprovalVoid, NotStaged, PreviewAway
 from ratchet.rollback import run as rollback
-from tests.fakes.events import model, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, chatting, loaded, promotion
-from tests.fakes.release_world import rollback as going_back
 
-# A whole promotion has six effects (intent, switch, event, two versions, their aliases), each with a before and an after.
+# A promotion has six effects (intent, switch, event, two versions, their aliases), each with a before and an after.
 MOMENTS = range(12)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with chatting() as answering:
-        yield answering
+    with answering() as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.fakes.events import model, promotion, sha
+from tests.fakes.release_world import Killed, ReleaseWorld, answering
+from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import NothingToDo, TerminalError
@@ -14,15 +17,12 @@ from ratchet.promote import run as promote
 from ratchet.resolve import run as resolve
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.rollback import run as rollback
-from tests.fakes.events import model, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, chatting, promotion
-from tests.fakes.release_world import rollback as going_back
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with chatting() as answering:
-        yield answering
+    with answering() as running:
+        yield running
 
 
 @pytest.fixture

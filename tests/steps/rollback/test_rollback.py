@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.events import evidence, promotion, sha
+from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
+from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import LedgerEvent
@@ -11,15 +14,12 @@ from ratchet.promote import run as promote
 from ratchet.rollback import run as rollback
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
 from ratchet.rollback.decide import NothingPrevious
-from tests.fakes.events import evidence, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, chatting, loaded, promotion
-from tests.fakes.release_world import rollback as going_back
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with chatting() as answering:
-        yield answering
+    with answering() as running:
+        yield running
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ def test_each_rule_has_a_row_that_breaks_it(
 
     quarantined = lines(world, outputs.quarantine)
     assert [row["reasons"] for row in quarantined] == ([reasons] if reasons else [])
-    assert {reason.reason: reason.examples for reason in outputs.reasons if reason.num_rows} == dict.fromkeys(reasons, (2,))
+    assert {reason.reason: reason.examples for reason in outputs.reasons if reason.num_rows} == dict.fromkeys(
+        reasons, (2,)
+    )
     if reasons:
         assert quarantined[0]["row"] == 2
         assert quarantined[0]["fields"] == {"text": text, "label": label, "quality_score": quality} or not text.strip()
@@ -80,7 +82,9 @@ def test_accepted_rows_are_rows_with_an_id_of_their_own(validate: Validate, worl
 
 
 def test_accepted_rows_are_accepted_again_to_the_byte(validate: Validate, world: World) -> None:
-    content = as_csv([(text, label, f"0.{60 + n}") for n, (text, label) in enumerate(CLEAN)], ("text", "label", "quality_score"))
+    content = as_csv(
+        [(text, label, f"0.{60 + n}") for n, (text, label) in enumerate(CLEAN)], ("text", "label", "quality_score")
+    )
 
     first = validate(content)
     second = validate(world.store.read_bytes(first.accepted), "rows.jsonl")
@@ -96,19 +100,23 @@ def test_exact_duplicates_are_left_for_prepare(validate: Validate) -> None:
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        (b'\xef\xbb\xbftext,label\r\n"a first line\r\nand more",x\r\nanother ticket,y\r\n', ["a first line\r\nand more", "another ticket"]),
+        (b'\xef\xbb\xbftext,label\r\n"a first line\r\nand more",x\r\nanother ticket,y\r\n',
+         ["a first line\r\nand more", "another ticket"]),
         (b"text;label\na first, ticket;x\nanother ticket;y\n", ["a first, ticket", "another ticket"]),
         (b"id\tbody\tintent\n7\ta first ticket\tx\n8\tanother ticket\ty\n", ["a first ticket", "another ticket"]),
         (b'text,label\r\na first ticket,x\nanother ticket,"y"\r\n', ["a first ticket", "another ticket"]),
         (b"text,label\ra first ticket,x\ranother ticket,y\r", ["a first ticket", "another ticket"]),
         (b"text,label\n\na first ticket,x\n\n\nanother ticket,y\n", ["a first ticket", "another ticket"]),
         (b'text,label\na 5" tall ticket,x\nanother ticket,y\n', ['a 5" tall ticket', "another ticket"]),
-        (b"text,label\na first ticket,y\nanother ticket,x\nyet another one,x", ["a first ticket", "another ticket", "yet another one"]),
+        (b"text,label\na first ticket,y\nanother ticket,x\nyet another one,x",
+         ["a first ticket", "another ticket", "yet another one"]),
         (b"text,label\nNULL is no null,x\nanother ticket,NULL\n", ["NULL is no null", "another ticket"]),
         ("text,label\nit's \u2028 a ticket,x\nanother ticket,y\n".encode(), ["it's \u2028 a ticket", "another ticket"]),
     ],
 )  # fmt: skip
-def test_csv_as_people_export_it_is_read_whole(validate: Validate, world: World, content: bytes, rows: list[str]) -> None:
+def test_csv_as_people_export_it_is_read_whole(
+    validate: Validate, world: World, content: bytes, rows: list[str]
+) -> None:
     outputs = validate(content, "up.TSV")
 
     assert [line["text"] for line in lines(world, outputs.accepted)] == rows
@@ -142,7 +150,10 @@ def test_json_lines_keep_their_types_and_keys(validate: Validate, world: World) 
 
     outputs = validate(as_jsonl(rows), "up.ndjson")
 
-    assert [(row["label"], row["quality_score"]) for row in lines(world, outputs.accepted)] == [("7", 0.75), ("true", None)]
+    assert [(row["label"], row["quality_score"]) for row in lines(world, outputs.accepted)] == [
+        ("7", 0.75),
+        ("true", None),
+    ]
     assert [(row["row"], row["reasons"]) for row in lines(world, outputs.quarantine)] == [
         (3, ["text_missing"]),
         (4, ["label_missing"]),
@@ -163,7 +174,11 @@ def test_keys_with_odd_names_are_found(validate: Validate, world: World) -> None
 
 
 def test_csv_columns_with_odd_and_equal_names_are_kept_apart(validate: Validate, world: World) -> None:
-    content = b"text,it's,it's,label,\n" + b"my card is late,1,2,card,9\n" * 2 + b"short,1,2,card,9\nmy parcel is late,,,parcel,\n"
+    content = (
+        b"text,it's,it's,label,\n"
+        + b"my card is late,1,2,card,9\n" * 2
+        + b"short,1,2,card,9\nmy parcel is late,,,parcel,\n"
+    )
 
     outputs = validate(content)
 
@@ -183,7 +198,9 @@ def test_a_line_of_fifty_megabytes_is_one_quarantined_row(validate: Validate, wo
 
 
 def test_the_receipt_tells_the_sender_everything(validate: Validate, world: World) -> None:
-    content = as_csv([*CLEAN, ("short", "refund"), ("", "refund"), ("tiny", "refund"), ("wee", "refund"), ("mini", "refund")])
+    content = as_csv(
+        [*CLEAN, ("short", "refund"), ("", "refund"), ("tiny", "refund"), ("wee", "refund"), ("mini", "refund")]
+    )
 
     outputs = validate(content, "tickets.csv")
 

@@ -1,21 +1,18 @@
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.events import RELEASED, event
+from tests.fakes.threads import at_once
 
-from ratchet.clients.ledger import BrokenJournal, EventRefused, Ledger, dataset_journal
+from ratchet.clients.ledger import BrokenJournal, EventRefused, Ledger
 from ratchet.clients.store import LocalBucket, Store, StoreAway
 from ratchet.core.contract import canonical_json
-from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import TransientError
-from ratchet.core.refs import FileRef
 from ratchet.core.releases import LedgerEvent
-from tests.fakes.events import RELEASED, event, sha
 
 
 @pytest.fixture
@@ -111,7 +108,7 @@ def test_the_loser_of_a_race_reads_again_and_decides_again(ledger: Ledger) -> No
 
 
 def test_of_many_bootstraps_at_once_exactly_one_is_written(store: Store) -> None:
-    outcomes = _at_once(8, lambda number: Ledger(store, "support").append(_always(event("bootstrap", f"m{number}"))))
+    outcomes = at_once(8, lambda number: Ledger(store, "support").append(_always(event("bootstrap", f"m{number}"))))
 
     assert sum(isinstance(outcome, LedgerEvent) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, EventRefused) for outcome in outcomes) == 7
@@ -121,7 +118,7 @@ def test_of_many_bootstraps_at_once_exactly_one_is_written(store: Store) -> None
 def test_many_writers_at_once_lose_no_event(ledger: Ledger, store: Store) -> None:
     _fill(ledger, RELEASED[:1])
 
-    _at_once(8, lambda number: Ledger(store, "support").append(_always(event("approved", f"m{number}"))))
+    at_once(8, lambda number: Ledger(store, "support").append(_always(event("approved", f"m{number}"))))
 
     assert {entry.release_id for entry in ledger.events()[1:]} == {f"m{number}" for number in range(8)}
     assert ledger.verify() == 9
@@ -192,7 +189,7 @@ def test_a_file_that_does_not_belong_is_named(ledger: Ledger, store: Store) -> N
     _fill(ledger)
     _path(store, 1).with_name("notes.txt").write_text("hello")
 
-    with pytest.raises(BrokenJournal, match="notes.txt"):
+    with pytest.raises(BrokenJournal, match=r"notes\.txt"):
         ledger.events()
 
 
@@ -265,59 +262,3 @@ def test_a_bootstrap_is_refused_once_there_is_an_event(ledger: Ledger) -> None:
 def test_an_event_of_another_line_is_refused(ledger: Ledger) -> None:
     with pytest.raises(EventRefused, match="another line"):
         ledger.append(_always(event("bootstrap", "a", line="sales")))
-
-
-# dataset versions
-
-
-def _version(content: str) -> DatasetVersion:
-    ref = FileRef(uri=f"store://{content}", sha256=sha(content), bytes=1)
-    at = datetime(2026, 1, 5, tzinfo=UTC)
-    return DatasetVersion(dataset="tickets", seq=0, rows=ref, num_rows=1, uploads=(ref,), receipt=ref, at=at, by="mia")
-
-
-def test_a_dataset_has_a_journal_of_its_versions_with_the_same_chain(store: Store) -> None:
-    journal = dataset_journal(store, "tickets")
-    for content in ("one", "two", "three"):
-        journal.append(lambda versions, content=content: _version(content))  # type: ignore[misc]
-
-    assert [version.rows.sha256 for version in journal.records()] == [sha("one"), sha("two"), sha("three")]
-    assert [version.seq for version in journal.records()] == [0, 1, 2]
-
-    assert isinstance(store.bucket, LocalBucket)
-    _rewrite(store.bucket.root / "datasets/tickets/00000001.json", lambda content: content.update(num_rows=2))
-    with pytest.raises(BrokenJournal, match=r"datasets/tickets/00000002.json"):
-        journal.records()
-
-
-def test_the_same_upload_sent_twice_at_once_is_one_version(store: Store) -> None:
-    def add(_: int) -> DatasetVersion | None:
-        def decide(versions: Sequence[DatasetVersion]) -> DatasetVersion | None:
-            known = {version.rows.sha256 for version in versions}
-            return None if sha("one") in known else _version("one")
-
-        return dataset_journal(store, "tickets").append(decide)
-
-    outcomes = _at_once(8, add)
-
-    assert len(dataset_journal(store, "tickets").records()) == 1
-    assert all(outcome is None or isinstance(outcome, DatasetVersion) for outcome in outcomes)
-
-
-def _at_once(num_threads: int, work: Callable[[int], Any]) -> list[Any]:
-    barrier = threading.Barrier(num_threads)
-    outcomes: list[Any] = [None] * num_threads
-
-    def one(number: int) -> None:
-        barrier.wait()
-        try:
-            outcomes[number] = work(number)
-        except Exception as error:
-            outcomes[number] = error
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(num_threads)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes

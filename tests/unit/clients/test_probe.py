@@ -1,84 +1,29 @@
-import json
-import time
-from http.server import BaseHTTPRequestHandler
-from typing import Any
-
 import pytest
+from tests.fakes.events import sha
+from tests.fakes.release_world import answering
 
-from ratchet.clients.probe import wait_until, why_not_answering
-from tests.fakes.release_world import chatting
+from ratchet.clients.probe import wait_until, why_not_serving
 
 pytest.importorskip("httpx")
 
 
-def _engine(answer: Any, status: int = 200, models: Any = None, delay_seconds: float = 0.0) -> type:
-    """An engine whose chats are answered with `answer`: plain data, or bytes as they are."""
-
-    class Handler(BaseHTTPRequestHandler):
-        asked: dict[str, Any]
-
-        def do_GET(self) -> None:
-            self._send(models if models is not None else {"data": [{"id": "support"}]}, 200)
-
-        def do_POST(self) -> None:
-            type(self).asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            time.sleep(delay_seconds)
-            self._send(answer, status)
-
-        def _send(self, data: Any, code: int) -> None:
-            body = data if isinstance(data, bytes) else json.dumps(data).encode()
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None: ...
-
-    return Handler
+def test_an_engine_that_answers_with_the_model_is_fit_for_users() -> None:
+    with answering() as url:
+        assert why_not_serving(f"{url}/{sha('a')}", sha("a")) is None
 
 
-def _answer(text: str, *logprobs: float) -> dict[str, Any]:
-    tokens = [{"token": "x", "logprob": value} for value in logprobs]
-    return {"choices": [{"message": {"content": text}, "logprobs": {"content": tokens}}]}
+def test_an_engine_that_holds_another_model_is_not() -> None:
+    with answering() as url:
+        assert "404" in (why_not_serving(f"{url}/{sha('a')}", sha("b")) or "")
 
 
-def test_an_engine_that_chats_is_ready() -> None:
-    handler = _engine(_answer("Hi", -0.5, 0.0))
-    with chatting(handler) as url:
-        assert why_not_answering(url) is None
-
-    assert handler.asked["model"] == "support"  # type: ignore[attr-defined]
-    assert handler.asked["logprobs"] is True  # type: ignore[attr-defined]
+def test_an_engine_whose_weights_are_not_numbers_is_not() -> None:
+    with answering(logprob=float("nan")) as url:
+        assert "finite" in (why_not_serving(f"{url}/{sha('a')}", sha("a")) or "")
 
 
-@pytest.mark.parametrize(
-    ("handler", "why"),
-    [
-        (_engine(_answer("", -0.5)), "empty text"),
-        (_engine(_answer("Hi", -0.5, float("nan"))), "not finite"),
-        (_engine(_answer("Hi", float("-inf"))), "not finite"),
-        (_engine(_answer("Hi")), "not finite"),
-        (_engine({"error": "busy"}, status=500), "500"),
-        (_engine({"error": "no model"}, status=404), "404"),
-        (_engine(b"<html>"), "not a chat completion"),
-        (_engine({"choices": []}), "not a chat completion"),
-        (_engine({"choices": [{"message": {"content": "Hi"}, "logprobs": None}]}), "not a chat completion"),
-        (_engine({}, models={"data": []}), "not a chat completion"),
-    ],
-    ids=["empty text", "NaN", "-inf", "no tokens", "500", "404", "HTML", "no choice", "no logprobs", "no model"],
-)
-def test_an_engine_that_only_looks_healthy_is_not_ready(handler: type[BaseHTTPRequestHandler], why: str) -> None:
-    with chatting(handler) as url:
-        assert why in (why_not_answering(url) or "")
-
-
-def test_an_engine_that_takes_too_long_is_not_ready() -> None:
-    with chatting(_engine(_answer("Hi", -0.5), delay_seconds=0.5)) as url:
-        assert "does not answer a chat" in (why_not_answering(url, timeout_seconds=0.1) or "")
-
-
-def test_no_engine_is_not_ready() -> None:
-    assert "does not answer a chat" in (why_not_answering("http://127.0.0.1:9") or "")
+def test_no_engine_is_not() -> None:
+    assert "does not answer" in (why_not_serving("http://127.0.0.1:9", sha("a")) or "")
 
 
 def test_waiting_ends_with_the_condition_or_with_the_time(monkeypatch: pytest.MonkeyPatch) -> None:

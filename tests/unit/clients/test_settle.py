@@ -1,11 +1,11 @@
 from pathlib import Path
 
 import pytest
+from tests.fakes.events import NOON, evidence, model, sha
+from tests.fakes.release_world import ReleaseWorld
 
 from ratchet.clients.settle import foreseen, settle, settle_or_wait
 from ratchet.core.rollout import Author, swapped_back, switched_to
-from tests.fakes.events import NOON, evidence, model, sha
-from tests.fakes.release_world import ReleaseWorld
 
 OMAR = Author(by="omar", note="slow", at=NOON)
 

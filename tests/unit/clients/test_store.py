@@ -2,13 +2,12 @@ import errno
 import json
 import os
 import shutil
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.threads import at_once
 
 from ratchet.clients.store import (
     DigestMismatch,
@@ -151,12 +150,12 @@ def test_a_folder_that_cannot_be_fetched_whole_is_not_there_at_all(
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_many_processes_may_fetch_one_folder_at_once(store: Store, tmp_path: Path) -> None:
+def test_many_processes_may_fetch_one_folderat_once(store: Store, tmp_path: Path) -> None:
     for number in range(20):
         _write(tmp_path / "in" / f"{number}", b"content")
     ref = store.put_folder(tmp_path / "in")
 
-    results = _at_once(8, lambda _: store.fetch_folder(ref, tmp_path / "out"))
+    results = at_once(8, lambda _: store.fetch_folder(ref, tmp_path / "out"))
 
     assert results == [tmp_path / "out"] * 8
     assert len(_files(tmp_path / "out")) == 20
@@ -211,7 +210,7 @@ class FullDisk:
     ],
 )
 def test_a_write_that_fails_half_way_leaves_nothing(
-    store: Store, bucket: LocalBucket, monkeypatch: pytest.MonkeyPatch, number: int, kind: type, words: str
+    store: Store, bucket: LocalBucket, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreAway], words: str
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfileobj", FullDisk(number))
@@ -246,19 +245,3 @@ def test_what_a_killed_writer_left_is_removed_after_a_day(store: Store, bucket: 
 def test_a_missing_source_is_not_mistaken_for_a_broken_store(bucket: LocalBucket, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         bucket.create("key", tmp_path / "missing")
-
-
-def _at_once(num_threads: int, work: Callable[[int], Any]) -> list[Any]:
-    barrier = threading.Barrier(num_threads)
-    results: list[Any] = [None] * num_threads
-
-    def one(number: int) -> None:
-        barrier.wait()
-        results[number] = work(number)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(num_threads)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results

@@ -7,7 +7,7 @@ import pytest
 from ratchet.convert import contained
 from ratchet.convert.contained import ConvertCrashed, ConvertDiskFull, ConvertFailed, ConvertTimeout, run_contained
 from ratchet.convert.preflight import Room
-from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.errors import Cancelled, TerminalError, TransientError
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(module: Path, *arguments: str, deadline_seconds: float = 30.0) -> None:
     log_file = module.with_name("converter.log")
-    run_contained("converter", arguments, "exporting", log_file=log_file, deadline_seconds=deadline_seconds)
+    run_contained("converter", arguments, doing="exporting", log_file=log_file, deadline_seconds=deadline_seconds)
 
 
 def test_a_process_that_ends_well_is_silent(module: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_a_segmentation_fault_is_named_with_what_was_said_last(module: Path) -> 
 def test_a_kill_for_memory_says_so(module: Path) -> None:
     module.write_text("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
 
-    with pytest.raises(ConvertCrashed, match="SIGKILL, as when memory runs out.*\n.nothing."):
+    with pytest.raises(ConvertCrashed, match=r"SIGKILL, as when memory runs out.*\n.nothing."):
         run(module)
 
 
@@ -58,10 +58,18 @@ def test_a_hang_ends_at_the_deadline_and_leaves_no_process(module: Path) -> None
         os.kill(pid, 0)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_stop_that_reaches_the_process_first_is_no_crash(module: Path, name: str) -> None:
+    module.write_text(f"import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(60)")
+
+    with pytest.raises(Cancelled, match="told to stop: exporting"):
+        run(module)
+
+
 def test_an_error_of_the_converter_is_quoted(module: Path) -> None:
     module.write_text("raise ValueError('no such quantization recipe')")
 
-    with pytest.raises(ConvertFailed, match="(?s)CONVERT_FAILED.*exit code 1.*no such quantization recipe"):
+    with pytest.raises(ConvertFailed, match=r"(?s)CONVERT_FAILED.*exit code 1.*no such quantization recipe"):
         run(module)
 
 
@@ -69,7 +77,7 @@ def test_a_death_on_a_full_disk_may_be_tried_again(module: Path, monkeypatch: py
     module.write_text("raise OSError(28, 'No space left on device')")
     monkeypatch.setattr(contained, "disk_room", lambda folder: Room(free=0, total=1 << 40))
 
-    with pytest.raises(ConvertDiskFull, match="(?s)filled up.*No space left on device"):
+    with pytest.raises(ConvertDiskFull, match=r"(?s)filled up.*No space left on device"):
         run(module)
 
     assert issubclass(ConvertDiskFull, TransientError)

@@ -60,7 +60,9 @@ def test_disk_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> 
 
 
 def _meminfo(folder: Path) -> Path:
-    (folder / "meminfo").write_text("MemTotal:       24576 kB\nMemFree: 1024 kB\nMemAvailable:   20480 kB\nHugePages_Total: 0\n")
+    (folder / "meminfo").write_text(
+        "MemTotal:       24576 kB\nMemFree: 1024 kB\nMemAvailable:   20480 kB\nHugePages_Total: 0\n"
+    )
     return folder
 
 

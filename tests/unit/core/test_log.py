@@ -18,8 +18,11 @@ def record(event: str, **fields: object) -> logging.LogRecord:
 def test_an_event_and_its_fields_are_one_json_object() -> None:
     line = json.loads(JsonLines().format(record("done", step="gate", wall_seconds=1.5)))
 
-    assert {"event": "done", "level": "info", "step": "gate", "wall_seconds": 1.5} == {
-        name: value for name, value in line.items() if name != "at"
+    assert {name: value for name, value in line.items() if name != "at"} == {
+        "event": "done",
+        "level": "info",
+        "step": "gate",
+        "wall_seconds": 1.5,
     }
 
 

@@ -1,4 +1,5 @@
 import pytest
+from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, sha, story
 
 from ratchet.core.releases import (
     LedgerEvent,
@@ -10,7 +11,6 @@ from ratchet.core.releases import (
     production_history,
     refusal,
 )
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, sha, story
 
 
 def test_an_empty_ledger_has_no_production() -> None:

@@ -1,5 +1,6 @@
 import pytest
 from pydantic import ValidationError
+from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, sha, story
 
 from ratchet.core.errors import TerminalError
 from ratchet.core.releases import LedgerEvent, refusal
@@ -13,7 +14,6 @@ from ratchet.core.rollout import (
     unrecorded,
     went_back_to,
 )
-from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, sha, story
 
 WHO = Author(by="mia", note="too slow", at=NOON)
 ON_A = first_state("blue", "a", sha("a"), seq=0)

@@ -13,7 +13,6 @@ from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import LedgerEvent
 from ratchet.orchestration.approval import TIMED_OUT, Answer, answer_of, record
 
-
 NOW = datetime(2026, 1, 6, tzinfo=UTC)
 
 

@@ -1,11 +1,11 @@
 import pytest
+from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
 
 from ratchet.clients.engine import LoadedModel
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state, swapped_back, switched_to
 from ratchet.rollback.contract import RollbackInputs
 from ratchet.rollback.decide import NothingPrevious, Target, at_hand, in_ledger, is_done
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
 
 ON_A = first_state("blue", "a", sha("a"), seq=0)
 ON_B = switched_to(ON_A, "green", "b", sha("b"), seq=2)

@@ -1,0 +1,52 @@
+"""Ask the new production through the edge, a golden prompt and a timed one in turn, until time or fate is up."""
+
+import time
+from collections.abc import Sequence
+
+from ratchet.bake.contract import BakeSettings
+from ratchet.bake.judge import Expected, Probe, breach
+from ratchet.clients.openai import EngineAway, RequestRefused, chat, timed_chat
+from ratchet.core.golden import Golden, agrees
+from ratchet.core.log import progress
+
+PROGRESS_SECONDS = 5.0
+# A busy machine answers slowly: rather watch longer than judge on too little.
+MAX_STRETCH = 3.0
+
+
+def watch(url: str, line: str, golden: Sequence[Golden], expected: Expected, settings: BakeSettings) -> list[Probe]:
+    """Every probe up to a breach, or to the end."""
+    probes: list[Probe] = []
+    started = last_said = time.monotonic()
+    while not _is_over(time.monotonic() - started, len(probes), settings) and not breach(probes, expected, settings):
+        began = time.monotonic()
+        asked = golden[len(probes) // 2 % len(golden)]
+        probes.append(_probe(url, line, asked, settings, timed=len(probes) % 2 == 1))
+        if time.monotonic() - last_said >= PROGRESS_SECONDS:
+            last_said = time.monotonic()
+            failed = sum(probe.problem is not None for probe in probes)
+            progress(
+                step=round(last_said - started),
+                steps=round(settings.duration_seconds),
+                requests=len(probes),
+                failed=failed,
+            )
+        time.sleep(max(0.0, settings.probe_interval_seconds - (time.monotonic() - began)))
+    return probes
+
+
+def _is_over(elapsed: float, num_probes: int, settings: BakeSettings) -> bool:
+    if num_probes >= settings.min_requests:
+        return elapsed >= settings.duration_seconds
+    return elapsed >= MAX_STRETCH * settings.duration_seconds
+
+
+def _probe(url: str, line: str, asked: Golden, settings: BakeSettings, timed: bool) -> Probe:
+    try:
+        if timed:
+            answer = timed_chat(url, line, asked.prompt)
+            return Probe(release=answer.release, latency_ms=answer.latency_ms)
+        answer = chat(url, line, asked.prompt, settings.max_answer_tokens)
+        return Probe(release=answer.release, agrees=agrees(asked, answer.text, answer.truncated))
+    except (EngineAway, RequestRefused) as error:
+        return Probe(problem=str(error))

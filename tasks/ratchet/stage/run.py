@@ -1,0 +1,112 @@
+"""Load the candidate on the colour without users, and let it prove itself there. One that fails is unloaded."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+
+from ratchet.clients.engine import Engine, LoadedModel
+from ratchet.clients.openai import Answer, chat, timed_chat
+from ratchet.clients.world import World
+from ratchet.core.errors import NothingToDo, RatchetError, TerminalError
+from ratchet.core.evaluation import EvalReport
+from ratchet.core.golden import Golden, golden_prompts
+from ratchet.core.log import log, progress
+from ratchet.core.releases import Colour
+from ratchet.core.rollout import RouterState, other
+from ratchet.stage.contract import StageInputs, StageOutputs
+from ratchet.stage.judge import joined, judge_golden, judge_latency
+from ratchet.stage.ready import wait_ready
+
+
+def run(inputs: StageInputs, world: World) -> StageOutputs:
+    settings, engine = inputs.settings, world.engine
+    state = _state_before(inputs, world)
+    preview = other(state.active)
+    num_prompts = max(settings.num_golden_prompts, settings.num_latency_probes)
+    prompts = _prompts(inputs, world, num_prompts)
+    golden = prompts[: settings.num_golden_prompts]
+    with _unloaded_if_it_fails(engine, preview):
+        ready_seconds = _load(inputs, engine, preview, prompts)
+        answers = _ask(inputs, engine.url(preview), golden)
+        preview_ms, active_ms = _interleaved(inputs, engine, state.active, prompts)
+    checks = (
+        judge_golden(golden, answers, settings.min_golden_agreement),
+        judge_latency(preview_ms, active_ms, settings.max_latency_ratio),
+    )
+    verdict = joined(checks)
+    if verdict == "FAIL":
+        engine.unload(preview)
+    log.info("staged", extra={"colour": preview, "verdict": verdict, "ready_seconds": ready_seconds})
+    return StageOutputs(
+        colour=preview,
+        verdict=verdict,
+        checks=checks,
+        ready_seconds=ready_seconds,
+        preview_latency_ms=median(preview_ms),
+        active_latency_ms=median(active_ms),
+    )
+
+
+def _state_before(inputs: StageInputs, world: World) -> RouterState:
+    """Raises NothingToDo for a model that has the users already, TerminalError where it must not be staged."""
+    if inputs.line != world.settings.recipe:
+        raise TerminalError(
+            f"this platform serves {world.settings.recipe!r} (`recipe` in ratchet.toml), not {inputs.line!r}: "
+            "its users would get another line's model; give the line a platform of its own"
+        )
+    state = world.router.read()
+    if state is None:
+        raise TerminalError("nothing is in production, so there is no preview colour yet: run `ratchet up`")
+    if state.active_model == inputs.model.sha256:
+        raise NothingToDo(
+            f"{state.active} serves exactly this model to users already, as {state.active_release}: nothing to stage"
+        )
+    return state
+
+
+def _prompts(inputs: StageInputs, world: World, count: int) -> tuple[Golden, ...]:
+    report = EvalReport.model_validate_json(world.store.read_bytes(inputs.candidate_report))
+    if report.model_sha256 != inputs.model.sha256:
+        raise TerminalError(
+            f"the evaluation report is about model {report.model_sha256[:12]}, expected {inputs.model.sha256[:12]}: "
+            "evaluate the candidate that is to be staged"
+        )
+    return golden_prompts(world.store.read_bytes(inputs.prompts), report, inputs.task, count)
+
+
+def _load(inputs: StageInputs, engine: Engine, preview: Colour, prompts: Sequence[Golden]) -> float:
+    """Seconds until it answered. It is asked for by digest: an engine that holds another model refuses."""
+    engine.load(preview, LoadedModel(release_id=inputs.release_id, model=inputs.model))
+    asked = [golden.prompt for golden in prompts]
+    return wait_ready(engine, preview, inputs.model.sha256, asked, inputs.settings.ready_timeout_seconds)
+
+
+def _ask(inputs: StageInputs, url: str, golden: Sequence[Golden]) -> list[Answer]:
+    progress(state="asking the golden prompts", count=len(golden))
+    return [chat(url, inputs.line, entry.prompt, inputs.settings.max_answer_tokens) for entry in golden]
+
+
+def _interleaved(
+    inputs: StageInputs, engine: Engine, active: Colour, prompts: Sequence[Golden]
+) -> tuple[list[float], list[float]]:
+    """Milliseconds per timed answer, preview and active. Who is asked first changes from prompt to prompt."""
+    progress(state="probing the latency of both colours", count=inputs.settings.num_latency_probes)
+    taken: dict[Colour, list[float]] = {"blue": [], "green": []}
+    for number in range(inputs.settings.num_latency_probes):
+        prompt = prompts[number % len(prompts)].prompt
+        for colour in (active, other(active)) if number % 2 else (other(active), active):
+            taken[colour].append(timed_chat(engine.url(colour), inputs.line, prompt).latency_ms)
+    return taken[other(active)], taken[active]
+
+
+@contextmanager
+def _unloaded_if_it_fails(engine: Engine, colour: Colour) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as failure:
+        log.warning("staging failed: the candidate is unloaded", extra={"colour": colour, "why": str(failure)})
+        try:
+            engine.unload(colour)
+        except RatchetError as second:  # the first error is the one to be told
+            log.warning("the candidate could not be unloaded", extra={"colour": colour, "why": str(second)})
+        raise

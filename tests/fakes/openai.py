@@ -1,0 +1,72 @@
+"""What an engine and the edge answer over HTTP. The same steps meet real vLLM and Envoy in tests/steps/serving."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
+
+
+@dataclass
+class Served:
+    """One engine. It answers a prompt with `answers[prompt]`, else with `otherwise`."""
+
+    models: set[str] = field(default_factory=set)
+    answers: dict[str, str] = field(default_factory=dict)
+    otherwise: str = "some_label"
+    delay_seconds: float = 0.0
+    logprob: float | None = -0.5
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    num_asked: int = 0
+
+    def edge(self, colour: str, release: str) -> "Served":
+        """The same engine as users see it."""
+        self.headers = {COLOUR_HEADER: colour, RELEASE_HEADER: release}
+        return self
+
+    def reply(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        self.num_asked += 1
+        time.sleep(self.delay_seconds)
+        if self.status != 200:
+            return self.status, {"error": "the engine is broken"}
+        if asked["model"] not in self.models:
+            return 404, {"error": f"The model {asked['model']} does not exist."}
+        if path == "/v1/completions":
+            return 200, {"choices": [{"text": "x", "logprobs": {"token_logprobs": [self.logprob]}}]}
+        text = self.answers.get(asked["messages"][0]["content"], self.otherwise)
+        return 200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+
+
+@contextmanager
+def answering(served: Callable[[], Served]) -> Iterator[str]:
+    """The URL of a server that asks `served` anew for each request whose behaviour it has."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            engine = served()
+            status, content = engine.reply(self.path, asked)
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            for name, value in {**engine.headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,141 @@
+"""The serving half of the platform: supervisor, Envoy and vLLM as `ratchet up` runs them, on free ports."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.steps.serving.models import PROMPTS
+
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.openai import EngineAway, chat
+from ratchet.clients.settings import Settings, load
+from ratchet.clients.world import World
+from ratchet.core.contract import digest_json
+from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, TaskReport, sample_id
+from ratchet.core.refs import FileRef, FolderRef
+from ratchet.core.releases import LedgerEvent
+from ratchet.core.rollout import first_state
+from ratchet.local import services
+
+ROOT = Path(__file__).parents[3]
+TASK = "intent"
+
+
+class Serving:
+    """One line, "support", whose base says "base" to everything and has the users on blue."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        config = folder / "ratchet.toml"
+        ports = _free_ports("edge", "edge_admin", "blue", "green")
+        environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
+        lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
+        config.write_text("\n".join(lines) + "\n")
+        self.settings: Settings = load(config)
+        self.supervisor_config = self._write_supervisor_config(config)
+
+    @property
+    def world(self) -> World:
+        return World(self.settings, self.folder / "work")
+
+    def model(self, answer: str, fault: str = "") -> FolderRef:
+        """A model that says `answer`, in the store."""
+        target = self.folder / "made" / (answer + fault)
+        command = [self.settings.python("serve"), "-m", "tests.steps.serving.models", target, answer]
+        subprocess.run([*command, *([fault] if fault else [])], check=True, cwd=ROOT, env=_environment())
+        return self.world.store.put_folder(target)
+
+    def prompts(self, answer: str) -> FileRef:
+        return self.world.store.put_bytes("\n".join(json.dumps(row) for row in _rows(answer)).encode())
+
+    def report(self, model: FolderRef, answer: str) -> FileRef:
+        """What `evaluate` would say about a model that gives `answer`."""
+        rows = _rows(answer)
+        task = TaskReport(
+            name=TASK,
+            version="1",
+            config_sha256=digest_json({}),
+            data_sha256=digest_json(rows),
+            sample_ids=tuple(map(sample_id, rows)),
+            metrics=(MetricSamples(name="exact_match", higher_is_better=True, values=(1.0,) * len(rows)),),
+            answers=(answer,) * len(rows),
+        )
+        plan = MeasuringPlan(engine="test", dtype="float32", batch_size=1, seed=0)
+        report = EvalReport(model_sha256=model.sha256, chat_template_sha256=digest_json(""), plan=plan, tasks=(task,))
+        return self.world.store.put_bytes(report.canonical_json())
+
+    def bootstrap(self, model: FolderRef) -> None:
+        event = LedgerEvent(
+            line="support", kind="bootstrap", at="2026-01-05T12:00:00Z", by="test", release_id="base", model=model
+        )
+        self.world.ledger("support").append(lambda events: event)
+        self.world.engine.load("blue", LoadedModel(release_id="base", model=model))
+        self.world.router.write(first_state("blue", "base", model.sha256, seq=0))
+
+    def wait_answering(self) -> None:
+        def answers() -> bool:
+            try:
+                return chat(self.world.router.url(), "support", PROMPTS[0], 8).text == "base"
+            except EngineAway:
+                return False
+
+        _wait(answers, 300)
+
+    def _write_supervisor_config(self, config: Path) -> Path:
+        """As the platform writes it, without Airflow and MLflow."""
+        everything = services.programs
+        wanted = ("envoy", "vllm-blue", "vllm-green")
+        services.programs = lambda settings, path: [p for p in everything(settings, path) if p.name in wanted]
+        try:
+            services.edge.write(self.settings)
+            return services.write_config(self.settings, config)
+        finally:
+            services.programs = everything
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Serving]:
+    # Not pytest's own folder: the path of a unix socket must be shorter than 108 characters.
+    folder = Path(tempfile.mkdtemp(prefix="serving-"))
+    made = Serving(folder)
+    command = [ROOT / ".venv" / "bin" / "supervisord", "--nodaemon", "-c", made.supervisor_config]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_environment()) as supervisord:
+        try:
+            _wait((made.settings.state / "supervisor.sock").exists, 20)
+            made.bootstrap(made.model("base"))
+            made.wait_answering()
+            yield made
+        finally:
+            supervisord.terminate()
+    shutil.rmtree(folder)
+
+
+def _rows(answer: str) -> list[dict[str, str]]:
+    return [{"id": str(number), "prompt": prompt, "answer": answer} for number, prompt in enumerate(PROMPTS)]
+
+
+def _environment() -> dict[str, str]:
+    """This process's pytest is not for the environments of others."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def _free_ports(*names: str) -> dict[str, int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {name: taken.getsockname()[1] for name, taken in zip(names, sockets, strict=True)}
+    for taken in sockets:
+        taken.close()
+    return ports
+
+
+def _wait(reached: Callable[[], bool], timeout_seconds: float) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    while not reached():
+        assert time.monotonic() < deadline, f"not reached after {timeout_seconds} s"
+        time.sleep(0.1)

@@ -1,0 +1,53 @@
+"""Tiny models that always say the same word, so that an answer tells which of them gave it.
+
+python -m tests.steps.serving.models FOLDER ANSWER [nan|truncated]      (in the serve environment)
+"""
+
+import sys
+from pathlib import Path
+
+from tests.steps.models import make_tiny_model
+
+PROMPTS = [f"Label this: ticket {number}, where is my parcel?" for number in range(24)]
+NUM_STEPS = 40
+
+
+def make_model(folder: Path, answer: str) -> Path:
+    """Some seconds of training on `PROMPTS` with one answer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.set_num_threads(1)
+    make_tiny_model(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for step in range(NUM_STEPS):
+        chat = [{"role": "user", "content": PROMPTS[step % len(PROMPTS)]}]
+        question = tokenizer(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)).input_ids
+        reply = tokenizer(f"{answer}{tokenizer.eos_token}").input_ids
+        ids, labels = torch.tensor([question + reply]), torch.tensor([[-100] * len(question) + reply])
+        model(input_ids=ids, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.save_pretrained(folder)
+    return folder
+
+
+def fill_with_nan(weights: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = {name: tensor * float("nan") for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+
+
+def cut_in_half(weights: Path) -> None:
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
+
+
+if __name__ == "__main__":
+    made = make_model(Path(sys.argv[1]), sys.argv[2]) / "model.safetensors"
+    spoil = {"nan": fill_with_nan, "truncated": cut_in_half}
+    for fault in sys.argv[3:]:
+        spoil[fault](made)

@@ -1,0 +1,175 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.events import model, sha
+from tests.fakes.serving_world import TASK, ServingWorld, serving_world
+
+from ratchet.clients.openai import EngineAway, NotANumber, RequestRefused
+from ratchet.core.errors import NothingToDo, TerminalError
+from ratchet.core.rollout import first_state
+from ratchet.stage.contract import StageInputs, StageSettings
+from ratchet.stage.ready import EngineDied, NotReady, Speechless
+from ratchet.stage.run import run
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[ServingWorld]:
+    with serving_world(tmp_path) as made:
+        yield made
+
+
+def inputs(place: ServingWorld, **fields: Any) -> StageInputs:
+    made: dict[str, Any] = {
+        "line": "support",
+        "release_id": "b",
+        "model": model("b"),
+        "prompts": place.prompts,
+        "candidate_report": place.report(),
+        "task": TASK,
+        "settings": StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=5.0),
+    }
+    return StageInputs(**{**made, **fields})
+
+
+def _assert_blue_serves_as_before(place: ServingWorld) -> None:
+    assert place.router.state == first_state("blue", "a", sha("a"), seq=0)
+    assert place.engine.loaded("blue") is not None
+    assert "blue" not in place.engine.unloaded
+
+
+def test_a_good_candidate_is_loaded_without_users(place: ServingWorld) -> None:
+    outputs = run(inputs(place), place.world)
+
+    assert (outputs.colour, outputs.verdict) == ("green", "PASS")
+    assert [check.name for check in outputs.checks] == ["golden prompts", "latency"]
+    assert outputs.checks[0].num_samples == 12
+    assert place.engine.loaded("green") is not None
+    _assert_blue_serves_as_before(place)
+
+
+def test_staging_again_starts_nothing_anew(place: ServingWorld) -> None:
+    for _ in range(2):
+        run(inputs(place), place.world)
+
+    assert place.engine.num_starts == 1
+
+
+def test_both_colours_are_timed_equally_often(place: ServingWorld) -> None:
+    run(inputs(place), place.world)
+
+    assert place.blue.num_asked == 6
+
+
+@pytest.mark.parametrize("text", ["refund", ""])
+def test_other_answers_than_evaluated_fail_and_unload(place: ServingWorld, text: str) -> None:
+    for number in range(3, 12):
+        place.green.answers[f"Label: {number}"] = text
+
+    outputs = run(inputs(place), place.world)
+
+    assert outputs.verdict == outputs.checks[0].verdict == "FAIL"
+    assert place.engine.loaded("green") is None
+    _assert_blue_serves_as_before(place)
+
+
+def test_a_slow_candidate_fails_and_is_unloaded(place: ServingWorld) -> None:
+    place.green.delay_seconds = 0.2
+
+    outputs = run(inputs(place), place.world)
+
+    assert outputs.verdict == outputs.checks[1].verdict == "FAIL"
+    assert place.engine.loaded("green") is None
+    _assert_blue_serves_as_before(place)
+
+
+def _nan(place: ServingWorld) -> None:
+    place.green.logprob = float("nan")
+
+
+def _silent(place: ServingWorld) -> None:
+    place.green.answers, place.green.otherwise = {}, ""
+
+
+def _other_model(place: ServingWorld) -> None:
+    place.green.models = {"support", "c", sha("c")}
+
+
+def _broken(place: ServingWorld) -> None:
+    place.green.status = 500
+
+
+def _died(place: ServingWorld) -> None:
+    place.engine.urls.pop("green")
+    place.engine.failure = lambda colour: "vllm-green ended: out of memory"  # type: ignore[method-assign]
+
+
+def _active_away(place: ServingWorld) -> None:
+    place.engine.urls.pop("blue")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (_nan, NotANumber),
+        (_silent, Speechless),
+        (_other_model, RequestRefused),
+        (_broken, NotReady),
+        (_died, EngineDied),
+        (_active_away, EngineAway),
+    ],
+)
+def test_whatever_goes_wrong_the_candidate_is_unloaded(place: ServingWorld, spoil: Any, error: type[Exception]) -> None:
+    spoil(place)
+
+    with pytest.raises(error):
+        run(inputs(place), place.world)
+
+    assert place.engine.loaded("green") is None
+    _assert_blue_serves_as_before(place)
+
+
+def test_a_process_that_died_is_told_with_its_last_words(place: ServingWorld) -> None:
+    _died(place)
+
+    with pytest.raises(EngineDied, match="out of memory"):
+        run(inputs(place), place.world)
+
+
+def test_told_to_stop_it_leaves_nothing_loaded(place: ServingWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> float:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ratchet.stage.run.wait_ready", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(inputs(place), place.world)
+
+    assert place.engine.loaded("green") is None
+
+
+def test_what_has_the_users_already_is_not_staged(place: ServingWorld) -> None:
+    with pytest.raises(NothingToDo, match="blue serves exactly this model"):
+        run(inputs(place, model=model("a"), candidate_report=place.report("a")), place.world)
+
+    assert place.engine.num_starts == 0
+
+
+def test_another_lines_model_is_refused(place: ServingWorld) -> None:
+    with pytest.raises(TerminalError, match="not 'banking'"):
+        run(inputs(place, line="banking"), place.world)
+
+
+def test_a_report_about_another_model_is_refused(place: ServingWorld) -> None:
+    with pytest.raises(TerminalError, match="evaluation report is about model"):
+        run(inputs(place, candidate_report=place.report("c")), place.world)
+
+    assert place.engine.num_starts == 0
+
+
+def test_without_a_production_there_is_no_preview(place: ServingWorld) -> None:
+    place.router.state = None
+
+    with pytest.raises(TerminalError, match="ratchet up"):
+        run(inputs(place), place.world)

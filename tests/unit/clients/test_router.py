@@ -1,0 +1,176 @@
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.events import sha
+from tests.fakes.router import FakeRouter
+
+from ratchet.clients import router as module
+from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, Router, routes
+from ratchet.clients.settings import Ports
+from ratchet.core.rollout import RouterState, first_state, switched_to
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """Bound, so that nobody else takes it, yet nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def envoy(tmp_path: Path, closed_port: int) -> EnvoyRouter:
+    return EnvoyRouter(tmp_path / "router", Ports(edge=closed_port))
+
+
+@pytest.fixture(params=["envoy", "fake"])
+def router(request: pytest.FixtureRequest) -> Router:
+    return request.getfixturevalue("envoy") if request.param == "envoy" else FakeRouter()
+
+
+FIRST = first_state("blue", "a", sha("a"), seq=0)
+SECOND = switched_to(FIRST, "green", "b", sha("b"), seq=3)
+
+
+def test_before_the_first_write_there_is_no_state(router: Router) -> None:
+    assert router.read() is None
+
+
+@pytest.mark.parametrize("state", [FIRST, SECOND])
+def test_what_was_written_is_in_force(router: Router, state: RouterState) -> None:
+    router.write(state)
+
+    assert router.read() == state
+
+
+def test_the_last_write_counts(router: Router) -> None:
+    for state in (FIRST, SECOND, FIRST):
+        router.write(state)
+
+    assert router.read() == FIRST
+
+
+def test_another_process_reads_the_same_state(envoy: EnvoyRouter) -> None:
+    envoy.write(SECOND)
+
+    assert EnvoyRouter(envoy.path.parent, envoy.ports).read() == SECOND
+
+
+def test_no_half_written_file_is_left_beside_the_routes(envoy: EnvoyRouter) -> None:
+    envoy.write(FIRST)
+    envoy.write(SECOND)
+
+    assert [path.name for path in envoy.path.parent.iterdir()] == ["routes.json"]
+
+
+def test_a_write_that_fails_leaves_the_state_that_was_in_force(
+    envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envoy.write(FIRST)
+    monkeypatch.setattr("os.fsync", _disk_full)
+
+    with pytest.raises(OSError, match="No space left"):
+        envoy.write(SECOND)
+
+    assert envoy.read() == FIRST
+    assert [path.name for path in envoy.path.parent.iterdir()] == ["routes.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"resources": []}', '{"resources": [{"virtual_hosts": [7]}]}'])
+def test_a_route_file_by_other_hands_is_named(envoy: EnvoyRouter, content: str) -> None:
+    envoy.path.parent.mkdir()
+    envoy.path.write_text(content)
+
+    with pytest.raises(BrokenRoutes, match=r"routes\.json"):
+        envoy.read()
+
+
+def test_what_the_edge_first_starts_from_is_no_state(envoy: EnvoyRouter) -> None:
+    envoy.path.parent.mkdir()
+    envoy.path.write_bytes(routes(None))
+
+    assert envoy.read() is None
+
+
+def test_an_edge_that_does_not_take_the_state_is_an_error(envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TAKEN_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(EnvoyRouter, "_version_in_force", lambda self: "older")
+
+    with pytest.raises(EdgeLags, match="older"):
+        envoy.write(FIRST)
+
+
+def test_a_write_waits_until_the_edge_answers_with_it(envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["older", "older", module.version_of(FIRST)])
+    monkeypatch.setattr(EnvoyRouter, "_version_in_force", lambda self: next(answers))
+
+    envoy.write(FIRST)
+
+    assert list(answers) == []
+
+
+# the route file
+
+
+def _host(state: RouterState | None) -> dict[str, Any]:
+    return json.loads(routes(state))["resources"][0]["virtual_hosts"][0]
+
+
+def _shares(state: RouterState) -> dict[str, int]:
+    route = next(route for route in _host(state)["routes"] if "route" in route)
+    return {cluster["name"]: cluster["weight"] for cluster in route["route"]["weighted_clusters"]["clusters"]}
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"),
+    [
+        ({"blue": 100, "green": 0}, {"blue": 100}),
+        ({"blue": 0, "green": 100}, {"green": 100}),
+        ({"blue": 90, "green": 10}, {"blue": 90, "green": 10}),
+    ],
+)
+def test_requests_are_shared_as_the_weights_say(weights: dict[str, int], shares: dict[str, int]) -> None:
+    state = SECOND.model_copy(update={"weights": weights})
+
+    assert _shares(state) == shares
+
+
+def test_users_reach_what_they_need_and_nothing_else() -> None:
+    paths = [route["match"] for route in _host(FIRST)["routes"]]
+
+    assert paths == [
+        {"path": "/health"},
+        {"path": "/v1/chat/completions"},
+        {"path": "/v1/completions"},
+        {"path": "/v1/models"},
+    ]
+
+
+def test_every_answer_says_which_release_made_it() -> None:
+    route = next(route for route in _host(SECOND)["routes"] if "route" in route)
+    headers = route["route"]["weighted_clusters"]["clusters"][0]["response_headers_to_add"]
+
+    told = {entry["header"]["key"]: entry["header"]["value"] for entry in headers}
+    assert told == {"x-ratchet-colour": "green", "x-model-release": "b"}
+
+
+def test_a_release_id_cannot_be_read_as_a_variable_of_envoys() -> None:
+    state = first_state("blue", "100%REQ(authorization)%", sha("a"), seq=0)
+
+    assert "100%%REQ(authorization)%%" in routes(state).decode()
+
+
+def test_without_a_state_every_request_is_told_so() -> None:
+    assert {route["direct_response"]["status"] for route in _host(None)["routes"]} == {503}
+
+
+def test_two_states_never_have_the_same_version() -> None:
+    assert len({json.loads(routes(state))["version_info"] for state in (None, FIRST, SECOND)}) == 3
+
+
+def _disk_full(_descriptor: int) -> None:
+    raise OSError(28, "No space left on device")

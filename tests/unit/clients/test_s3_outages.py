@@ -1,0 +1,109 @@
+"""What S3 answers when it is ill, and what becomes of it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from ratchet.clients.s3 import S3Bucket, StoreRefused
+from ratchet.clients.settings import StoreSettings
+from ratchet.clients.store import StoreAway
+
+pytest.importorskip("boto3")
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "s3_access_key_id").write_text("key")
+    (folder / "s3_secret_access_key").write_text("secret")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's back-off between attempts
+
+
+def test_a_service_that_is_away_is_transient(secrets: Path, tmp_path: Path) -> None:
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url="http://127.0.0.1:9"), secrets)
+
+    with pytest.raises(StoreAway, match="the service is away, run again") as caught:
+        bucket.fetch("key", tmp_path / "fetched")
+
+    assert caught.value.exit_code == 75
+
+
+class Failing(BaseHTTPRequestHandler):
+    """Answers everything with the status and body that the test has chosen."""
+
+    status = 200
+    body = b""
+    announced_bytes = 0
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None: ...
+
+
+def _xml(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>m</Message></Error>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (503, "SlowDown", StoreAway),
+        (500, "InternalError", StoreAway),
+        (429, "TooManyRequestsException", StoreAway),
+        (400, "RequestTimeout", StoreAway),
+        (400, "ExpiredToken", StoreAway),
+        (403, "AccessDenied", StoreRefused),
+        (403, "SignatureDoesNotMatch", StoreRefused),
+        (400, "InvalidRequest", StoreRefused),
+    ],
+)
+def test_refusals_that_pass_are_told_from_those_that_stay(secrets: Path, status: int, code: str, kind: type) -> None:
+    handler = type("Handler", (Failing,), {"status": status, "body": _xml(code)})
+    with _serving(handler) as url:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+
+        with pytest.raises(kind, match=code):
+            list(bucket.keys("x"))
+
+
+def test_half_an_object_is_a_transient_failure_and_leaves_no_file(secrets: Path, tmp_path: Path) -> None:
+    handler = type("Handler", (Failing,), {"body": b"half", "announced_bytes": 8})
+    with _serving(handler) as url:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+
+        with pytest.raises(StoreAway, match="run again"):
+            bucket.fetch("key", tmp_path / "fetched")
+
+    assert not (tmp_path / "fetched").exists()
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,101 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.settings import Settings
+from ratchet.clients.store import DigestMismatch, LocalBucket, Store
+from ratchet.core.refs import digest_folder
+from ratchet.local import vllm
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(LocalBucket(tmp_path / "store"), tmp_path / "scratch")
+
+
+@pytest.fixture
+def intended(tmp_path: Path, store: Store) -> LoadedModel:
+    source = tmp_path / "model"
+    source.mkdir()
+    (source / "weights").write_text("0123456789")
+    return LoadedModel(release_id="b", model=store.put_folder(source))
+
+
+def test_the_model_comes_from_the_store_whole(tmp_path: Path, store: Store, intended: LoadedModel) -> None:
+    folder = vllm.verified_folder(store, tmp_path / "serving", intended)
+
+    assert digest_folder(folder) == intended.model.sha256 == folder.name
+
+
+def _changed(folder: Path) -> None:
+    (folder / "weights").unlink()
+    (folder / "weights").write_text("9876543210")
+
+
+def _added(folder: Path) -> None:
+    (folder / "modeling.py").write_text("import os")
+
+
+def _deleted(folder: Path) -> None:
+    (folder / "weights").unlink()
+
+
+@pytest.mark.parametrize("tamper", [_changed, _added, _deleted])
+def test_changed_bytes_are_never_served(
+    tmp_path: Path, store: Store, intended: LoadedModel, tamper: Callable[[Path], None]
+) -> None:
+    tamper(vllm.verified_folder(store, tmp_path / "serving", intended))
+
+    folder = vllm.verified_folder(store, tmp_path / "serving", intended)
+
+    assert digest_folder(folder) == intended.model.sha256
+
+
+def test_bytes_that_changed_in_the_store_too_are_refused(tmp_path: Path, store: Store, intended: LoadedModel) -> None:
+    blobs = [path for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()]
+    blob = min(blobs, key=lambda path: path.stat().st_size)  # the other one is the folder's listing
+    blob.chmod(0o644)
+    blob.write_text("9876543210")
+
+    with pytest.raises(DigestMismatch):
+        vllm.verified_folder(store, tmp_path / "serving", intended)
+
+    assert not (tmp_path / "serving" / "models" / intended.model.sha256).exists()
+
+
+def test_the_model_answers_to_its_line_its_release_and_its_digest(tmp_path: Path, intended: LoadedModel) -> None:
+    command = vllm.command(Settings(root=tmp_path, recipe="support"), "green", intended, tmp_path / "model")
+
+    first = command.index("--served-model-name") + 1
+    assert command[first : first + 3] == ["support", "b", intended.model.sha256]
+    assert command[command.index("--port") + 1] == "8702"
+
+
+def test_nothing_of_the_callers_environment_reaches_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+
+    environment = vllm.environment(Settings(root=tmp_path))
+
+    assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONDONTWRITEBYTECODE"} & set(environment)
+    assert environment["HF_HUB_OFFLINE"] == "1"
+
+
+@pytest.mark.parametrize("arguments", [[], ["purple"], ["blue", "green"]])
+def test_a_wrong_colour_ends_as_terminal(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        vllm.main(arguments)
+
+    assert ended.value.code == 65
+
+
+def test_a_colour_without_a_purpose_ends_as_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ratchet.toml").touch()
+    monkeypatch.setenv("RATCHET_CONFIG", str(tmp_path / "ratchet.toml"))
+
+    with pytest.raises(SystemExit) as ended:
+        vllm.main(["blue"])
+
+    assert ended.value.code == 65
