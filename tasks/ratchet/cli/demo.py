@@ -46,6 +46,8 @@ def run(settings: Settings, config: Path, recipe: Recipe, upload: Upload | None,
     state = follow(airflow, started, console, on_approval=approve)
     show.outcome(airflow, started, state, console)
     closing(settings, world, recipe, airflow, started, console, time.monotonic() - began)
+    if airflow.output(started.dag_id, started.run_id, "bake", "verdict") != "PASS":
+        raise TerminalError("the release did not go live; what came out is above, each task's log is in Airflow")
 
 
 def sample_upload(settings: Settings) -> Upload:
@@ -72,15 +74,14 @@ def closing(
     """The decision, where things are, what each step took, what to try next."""
     _chapter(console, 4, "what came out")
     verdict = airflow.output(run.dag_id, run.run_id, "gate", "verdict")
-    if verdict is None:
-        console.print("no decision was reached in this run")
-    else:
+    if verdict:
         checks = airflow.output(run.dag_id, run.run_id, "gate", "checks")
         decision(GateOutputs.model_validate({"verdict": verdict, "checks": checks}), console)
     _times(airflow, run, console)
-    found = release.find_report(world.store, airflow.output(run.dag_id, run.run_id, "resolve", "release_id"))
-    page = release.write_page(settings, world.store, found)
-    console.print(f"\ndecision report  {page.as_uri()}", soft_wrap=True)
+    release_id = airflow.output(run.dag_id, run.run_id, "resolve", "release_id")
+    if airflow.output(run.dag_id, run.run_id, "report", "page"):
+        page = release.write_page(settings, world.store, release.find_report(world.store, release_id))
+        console.print(f"\ndecision report  {page.as_uri()}", soft_wrap=True)
     show.addresses(settings, recipe, console)
     console.print(f"whole demo       {seconds:.0f} s\n\nask the model:\n")
     console.print(show.curl(settings, recipe, SAMPLE_TEXT), soft_wrap=True, markup=False)

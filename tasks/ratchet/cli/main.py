@@ -122,7 +122,8 @@ def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     logs.configure(for_people=True)
-    console = Console(stderr=False, highlight=False)
+    # A pipe or a log has no width of its own; rich would assume 80.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     verb: Callable[[Here, argparse.Namespace], None] = options.verb
     try:
         config = find(options.config)

