@@ -162,9 +162,9 @@ def release(recipe: Recipe) -> DAG:
                 "stage_verdict": staged["verdict"],
                 "stage_checks": staged["checks"],
                 "data": {
-                    **{name: what[name] for name in ("num_rows", "num_new_rows")},
+                    **{name: what[name] for name in ("num_rows", "num_new_rows", "num_quarantined", "receipt")},
                     **{name: data[name] for name in ("num_train", "num_replay", "num_test")},
-                    **{name: checked[name] for name in ("num_quarantined", "num_labels", "receipt")},
+                    "num_labels": checked["num_labels"],
                 },
                 "training": {
                     name: tuned[name]

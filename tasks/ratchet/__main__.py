@@ -61,7 +61,7 @@ def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
     run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
     key = step.key(inputs, settings, run_id=run_id, attempt=os.environ.get("RATCHET_ATTEMPT", "1"), fresh=fresh)
     world = World(settings, settings.state / "work" / key)
-    if found := manifests.find(world.store, step.name, key):
+    if not step.acts and (found := manifests.find(world.store, step.name, key)):
         log.info("found, not run again", extra={"step": step.name, "key": key[:12]})
         return found
     log.info("started", extra={"step": step.name, "key": key[:12]})
@@ -71,23 +71,32 @@ def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
     except BaseException as error:
         _record(world, step, key, error)
         raise
-    manifest = manifests.write(
-        world.store,
-        Manifest(
-            step=step.name,
-            key=key,
-            outputs=outputs.model_dump(mode="json"),
-            started_at=started_at,
-            wall_seconds=round(time.monotonic() - clock, 3),
-            peak_memory_mib=round(_peak_memory_mib(), 1),
-        ),
+    manifest = Manifest(
+        step=step.name,
+        key=key,
+        outputs=outputs.model_dump(mode="json"),
+        started_at=started_at,
+        wall_seconds=round(time.monotonic() - clock, 3),
+        peak_memory_mib=round(_peak_memory_mib(), 1),
     )
+    manifest = _written(world, step, manifest)
     shutil.rmtree(world.work, ignore_errors=True)
     log.info(
         "done",
         extra={"step": step.name, "wall_seconds": manifest.wall_seconds, "peak_memory_mib": manifest.peak_memory_mib},
     )
     return manifest
+
+
+def _written(world: World, step: Step, manifest: Manifest) -> Manifest:
+    """The manifest that stands. What a step did to the world is done, whether or not the store can be told."""
+    try:
+        return manifests.write(world.store, manifest)
+    except RatchetError as error:
+        if not step.acts:
+            raise
+        log.warning("the manifest could not be written", extra={"step": step.name, "reason": str(error)})
+        return manifest
 
 
 def _runner(step: Step) -> Callable[[Any, World], Contract]:

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,6 +21,7 @@ class Served:
     otherwise: str = "some_label"
     delay_seconds: float = 0.0
     logprob: float | None = -0.5
+    has_nan: bool = False
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     num_asked: int = 0
@@ -37,6 +38,8 @@ class Served:
             return self.status, {"error": "the engine is broken"}
         if asked["model"] not in self.models:
             return 404, {"error": f"The model {asked['model']} does not exist."}
+        if path == "/v1/completions" and self.has_nan:
+            return 400, {"error": {"message": "Out of range float values are not JSON compliant", "code": 400}}
         if path == "/v1/completions":
             return 200, {"choices": [{"text": "x", "logprobs": {"token_logprobs": [self.logprob]}}]}
         text = self.answers.get(asked["messages"][0]["content"], self.otherwise)
@@ -59,7 +62,8 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
             for name, value in {**engine.headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(BrokenPipeError):  # a client that did not wait for a slow answer
+                self.wfile.write(body)
 
         def log_message(self, *args: object) -> None: ...
 

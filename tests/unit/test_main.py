@@ -123,6 +123,17 @@ def test_a_step_that_acts_runs_in_every_attempt(
     assert calls == ["hello", "hello"]
 
 
+def test_a_step_that_acts_needs_no_store(
+    project: Path, echo: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / ".ratchet").mkdir()
+    (project / ".ratchet" / "store").write_text("not a folder")
+    echo(acts=True)
+
+    assert main('{"word": "hello"}') == 0
+    assert json.loads(capsys.readouterr().out)["word"] == "HELLO"
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code"),
     [

@@ -11,7 +11,16 @@ from ratchet.clients.process import run_step, step_environment
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
-from ratchet.core.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, EXIT_TERMINAL, NothingToDo, TerminalError, TransientError
+from ratchet.core.errors import (
+    EXIT_DONE,
+    EXIT_NOTHING_TO_DO,
+    EXIT_TERMINAL,
+    NothingToDo,
+    RatchetError,
+    TerminalError,
+    TransientError,
+)
+from ratchet.core.memo import ErrorRecord
 from ratchet.steps import STEPS
 
 
@@ -24,18 +33,23 @@ def do_step(
     python: Path | None = None,
 ) -> Any:
     """The step's outputs. Raises what its exit code stands for, with the message of its error record."""
-    step, world = STEPS[name], World(settings, settings.scratch)
+    step = STEPS[name]
     run_id, started = f"by-hand-{uuid.uuid4().hex}", datetime.now(UTC)
-    key = step.key(inputs, settings, run_id=run_id, attempt="1")
     environment = step_environment(settings, config, {"RATCHET_RUN_ID": run_id, "RATCHET_ATTEMPT": "1"})
-    exit_code = EXIT_DONE
-    if manifests.find(world.store, name, key) is None:
-        interpreter = python or settings.python(step.image)
-        exit_code = run_step(interpreter, name, inputs.canonical_json(), environment, on_line)
-    manifest = manifests.find(world.store, name, key)
-    if exit_code == EXIT_DONE and manifest:
-        return step.outputs.model_validate(manifest.outputs)
-    record = manifests.newest_error(world.store, name, key, since=started)
+    interpreter = python or settings.python(step.image)
+    exit_code, outputs = run_step(interpreter, name, inputs.canonical_json(), environment, on_line)
+    if exit_code == EXIT_DONE:
+        return step.outputs.model_validate_json(outputs)
+    key = step.key(inputs, settings, run_id=run_id, attempt="1")
+    record = _record(World(settings, settings.scratch), name, key, started)
     said = record.message if record else f"{name} ended with exit code {exit_code} and left no record"
     kind = {EXIT_TERMINAL: TerminalError, EXIT_NOTHING_TO_DO: NothingToDo}.get(exit_code, TransientError)
     raise kind(said)
+
+
+def _record(world: World, step: str, key: str, since: datetime) -> ErrorRecord | None:
+    """The step's error record; None too when the store is what failed."""
+    try:
+        return manifests.newest_error(world.store, step, key, since)
+    except RatchetError:
+        return None

@@ -58,7 +58,7 @@ def find_report(store: Store, release_id: str | None) -> FoundReport:
     manifests = [Manifest.model_validate_json(store.get(key) or b"") for key in store.keys("manifests/report/")]
     for manifest in sorted(manifests, key=lambda m: m.started_at, reverse=True):
         outputs = ReportOutputs.model_validate(manifest.outputs)
-        found = str(json.loads(store.read_bytes(outputs.record))["release_id"])
+        found = str(json.loads(store.read_bytes(outputs.record))["evidence"]["release_id"])
         if release_id in (None, found):
             return FoundReport(found, outputs)
     raise TerminalError(f"no decision report for {release_id or 'any release'} yet; `ratchet status` shows what runs")

@@ -73,6 +73,7 @@ def add_version(world: World, dataset: str, upload: FileRef, checked: ValidateOu
             seq=len(versions),
             rows=joined(world, newest.rows if newest else None, checked.accepted),
             num_rows=(newest.num_rows if newest else 0) + checked.num_accepted,
+            num_quarantined=(newest.num_quarantined if newest else 0) + checked.num_quarantined,
             uploads=(*(newest.uploads if newest else ()), upload),
             receipt=checked.receipt,
             at=datetime.now(UTC),

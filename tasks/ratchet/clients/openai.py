@@ -11,6 +11,9 @@ from ratchet.core.errors import TerminalError, TransientError
 TIMEOUT_SECONDS = 30.0
 # Latency is compared between models whose answers differ in length, so each timed answer has this many tokens.
 TIMED_TOKENS = 16
+# What vLLM says, with status 400, when it should put a NaN into its JSON.
+VLLM_HAS_NAN = "not JSON compliant"
+NAN_WEIGHTS = "expected finite numbers; its weights hold NaN or infinity: train it again"
 COLOUR_HEADER, RELEASE_HEADER = "x-ratchet-colour", "x-model-release"
 
 
@@ -72,16 +75,18 @@ def timed_chat(url: str, model: str, prompt: str) -> Answer:
 def check_numbers(url: str, model: str, prompt: str) -> None:
     """Raises NotANumber when the log-probability of the first answer token is not finite; else as `chat`."""
     body = {"model": model, "prompt": prompt, "max_tokens": 1, "temperature": 0, "logprobs": 1}
-    content, _ = _post(f"{url}/v1/completions", body, TIMEOUT_SECONDS)
+    try:
+        content, _ = _post(f"{url}/v1/completions", body, TIMEOUT_SECONDS)
+    except RequestRefused as refused:
+        if VLLM_HAS_NAN in str(refused):
+            raise NotANumber(f"{refused}: {NAN_WEIGHTS}") from refused
+        raise
     try:
         logprobs = content["choices"][0]["logprobs"]["token_logprobs"]
     except (LookupError, TypeError) as error:
         raise EngineAway(f"{url}: expected a completion with logprobs, got {str(content)[:200]}") from error
     if not logprobs or not all(isinstance(value, float | int) and math.isfinite(value) for value in logprobs):
-        raise NotANumber(
-            f"{url}: {model} answers with log-probabilities {logprobs}, expected finite numbers: its weights hold NaN "
-            "or infinity; train it again"
-        )
+        raise NotANumber(f"{url}: {model} answers with log-probabilities {logprobs}: {NAN_WEIGHTS}")
 
 
 def _post(url: str, body: dict[str, Any], timeout: float) -> tuple[Any, dict[str, str]]:

@@ -18,22 +18,26 @@ INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
+# Threads that wait for each other sleep: spinning ones starve whatever else runs on the same cores (vLLM, Airflow).
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def step_environment(settings: Settings, config: Path, run: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a step's process. `run` holds RATCHET_RUN_ID, RATCHET_ATTEMPT and the trace context."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     secrets = {"RATCHET_SECRETS_DIR": str(settings.secrets)}
-    return {**inherited, **OFFLINE, **secrets, **run, CONFIG_VARIABLE: str(config), "PYTHONUNBUFFERED": "1"}
+    return {**inherited, **OFFLINE, **PATIENT, **secrets, **run, CONFIG_VARIABLE: str(config), "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
-def started(python: Path, step: str, inputs: bytes, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def started(
+    python: Path, step: str, inputs: bytes, environment: dict[str, str], stdout: int = subprocess.DEVNULL
+) -> Iterator["subprocess.Popen[bytes]"]:
     """The step's process under its guard; leaving the block ends the whole tree if it still runs."""
     if not python.is_file():
         raise TerminalError(f"no environment for step {step}: expected {python}; run `make setup`")
     command = [sys.executable, guard.__file__, str(python), "-m", "ratchet", step, "-"]
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE)
     try:
         stdin = _pipe(process.stdin)
         stdin.write(inputs)
@@ -47,12 +51,16 @@ def started(python: Path, step: str, inputs: bytes, environment: dict[str, str])
 
 def run_step(
     python: Path, step: str, inputs: bytes, environment: dict[str, str], on_line: Callable[[str], None]
-) -> int:
-    """Run to the end, `on_line` seeing each line of its log as it is written. Returns the exit code of design §5."""
-    with started(python, step, inputs, environment) as process:
+) -> tuple[int, bytes]:
+    """Run to the end, `on_line` seeing each line of its log as it is written.
+
+    Returns the exit code (core/errors.py) and what the step wrote to stdout, its outputs.
+    """
+    # Outputs are small (refs, numbers, names), so that the pipe holds them while the log is read.
+    with started(python, step, inputs, environment, stdout=subprocess.PIPE) as process:
         for line in _pipe(process.stderr):
             on_line(line.decode("utf-8", "replace").rstrip("\n"))
-        return process.wait()
+        return process.wait(), _pipe(process.stdout).read()
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

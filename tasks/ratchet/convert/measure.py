@@ -24,7 +24,7 @@ from ratchet.convert.parity import Comparison, Measurements
 if TYPE_CHECKING:
     import numpy as np
 
-_BATCH_SIZE = 32
+_BATCH_SIZE = 64
 _MASKED = -1e9  # added to the attention scores of positions that must not be seen
 
 

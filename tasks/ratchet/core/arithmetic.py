@@ -1,7 +1,7 @@
 """Small sums: the general ability that a fine-tune must not lose, as canary questions and as replay rows.
 
-The canary's questions (`held_out`, committed as `quality_gates/tasks/arithmetic.jsonl`) are in no training text: the
-base model's corpus and the replay rows both pass them to `sums` as `exclude`.
+The base model has learned sums. The canary questions (`held_out`, committed as quality_gates/tasks/arithmetic.jsonl)
+are never in a fine-tune: replay rows pass them to `sums` as `exclude`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import itertools
 import random
 from collections.abc import Collection, Iterator
 
-LARGEST_OPERAND = 49
+LARGEST_OPERAND = 29
 NUM_HELD_OUT = 600
 _HELD_OUT_SEED = 20260101
 
@@ -20,7 +20,7 @@ Sum = tuple[str, str]  # question, answer
 def sums(num_rows: int, seed: int, exclude: Collection[str] = ()) -> list[Sum]:
     """`num_rows` questions with their answers, e.g. ("What is 12 + 7?", "19"), the same for the same arguments.
 
-    A question comes again only after every other one has come, so up to some 3,100 rows are distinct.
+    A question comes again only after every other one has come, so up to some 1,365 rows are distinct.
 
     Args:
         exclude: questions that must not come, as they are written here.

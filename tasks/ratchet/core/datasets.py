@@ -9,13 +9,17 @@ from ratchet.core.refs import FileRef
 
 
 class DatasetVersion(Contract):
-    """One record of a dataset's journal. `rows` is JSON lines of `Row`; its sha256 names the version."""
+    """One record of a dataset's journal. `rows` is JSON lines of `Row`; its sha256 names the version.
+
+    `num_quarantined` counts over all uploads, `receipt` is the newest one's.
+    """
 
     schema_version: Literal[1] = 1
     dataset: str
     seq: NonNegativeInt
     rows: FileRef
     num_rows: NonNegativeInt
+    num_quarantined: NonNegativeInt
     uploads: tuple[FileRef, ...]
     receipt: FileRef
     at: AwareDatetime

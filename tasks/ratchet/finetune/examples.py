@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.core.errors import TerminalError
+from ratchet.core.log import log
 from ratchet.finetune import detect
 
 IGNORED = -100  # torch's label for "no loss here"
@@ -65,6 +66,9 @@ def encode(tokenizer: Any, rows: Sequence[ChatRow], max_seq_len_tokens: int) -> 
     answer_ids = tokenizer(list(answers), add_special_tokens=False)["input_ids"]
     every = [Example(p + a, [IGNORED] * len(p) + a) for p, a in zip(prompt_ids, answer_ids, strict=True)]
     fitting = [example for example in every if len(example.input_ids) <= max_seq_len_tokens]
+    if len(fitting) < len(every):
+        left_out = {"num_too_long": len(every) - len(fitting), "num_rows": len(every)}
+        log.warning("rows left out", extra={**left_out, "max_seq_len_tokens": max_seq_len_tokens})
     detect.check_labels(
         num_rows=len(rows),
         num_too_long=len(every) - len(fitting),

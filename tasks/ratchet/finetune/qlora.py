@@ -73,10 +73,11 @@ def train(
     """
     _be_quiet()
     torch.set_num_threads(hardware.num_threads)
-    with StopRequest() as stop:
-        trainer = _trainer(base, data, method, hardware, attempt, stop=stop)
+    stop = StopRequest()
+    trainer = _trainer(base, data, method, hardware, attempt, stop=stop)
+    with stop:
         trainer.train(resume_from_checkpoint=str(attempt.resume.folder) if attempt.resume else None)
-    if trainer.state.global_step < method.max_steps:
+    if stop.came:
         raise Cancelled(f"told to stop; the checkpoint of step {trainer.state.global_step} is kept, a retry resumes it")
     validation_loss = trainer.evaluate()["eval_loss"]
     attempt.training_log.append(method.max_steps, {"validation_loss": validation_loss})
@@ -87,14 +88,13 @@ def train(
 
 
 class StopRequest:
-    """Within the context, SIGTERM and SIGINT are noted instead of obeyed: the loop stops after the step it is in."""
+    """Within the context, SIGTERM and SIGINT are noted instead of obeyed: training stops after the step it is in."""
 
     def __init__(self) -> None:
         self.came = False
 
-    def __enter__(self) -> "StopRequest":
+    def __enter__(self) -> None:
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
-        return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():

@@ -46,7 +46,7 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             num_resumes=this.num_resumes,
             merge_max_logit_difference=difference,
         )
-    log.info("fine-tuned", extra=outputs.model_dump(exclude={"adapter", "model", "training_log"}))
+    log.info("fine-tuned", extra=outputs.model_dump(exclude={"contract_version", "adapter", "model", "training_log"}))
     return outputs
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ratchet.clients import guard
 from ratchet.clients.engine import LoadedModel
-from ratchet.clients.process import OFFLINE
+from ratchet.clients.process import OFFLINE, PATIENT
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
@@ -41,7 +41,8 @@ def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> N
     folder.parent.mkdir(parents=True, exist_ok=True)
     python = str(settings.python("train"))
     command = [sys.executable, guard.__file__, python, "-m", "ratchet.local.base_model", str(folder)]
-    with subprocess.Popen(command, env={**os.environ, **OFFLINE}, stderr=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, **OFFLINE, **PATIENT}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
             on_line(line.rstrip("\n"))
     if process.returncode:

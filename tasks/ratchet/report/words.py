@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ratchet.core.checks import CheckResult, Verdict
+from ratchet.core.checks import Verdict
 from ratchet.core.evaluation import Score
 from ratchet.report.contract import ReportInputs
 from ratchet.report.judge import decisive_checks
@@ -43,9 +43,14 @@ def recommendation(inputs: ReportInputs, verdict: Verdict) -> str:
     if verdict == "PASS":
         return f"Approve: all {len(checks)} blocking checks passed, and {_headline(inputs)}."
     named = [check for check in checks if check.verdict == verdict]
+    if not named:  # a part may be worse than its checks
+        found, names = "a part of the evidence says so", "see the parts below"
+    else:
+        # What was found, without its bounds: they stand in the table.
+        found, names = named[0].reason.split(" (")[0].split(";")[0], ", ".join(check.name for check in named)
     if verdict == "FAIL":
-        return f"Reject: {_names(named)}."
-    return f"Not proved either way: {_names(named)}; approving is an override and needs a written reason."
+        return f"Reject: {found}; failed: {names}."
+    return f"Not proved either way: {found}; open: {names}; approving is an override and needs a written reason."
 
 
 def notes(inputs: ReportInputs) -> tuple[str, ...]:
@@ -69,11 +74,3 @@ def _headline(inputs: ReportInputs) -> str:
     if pair.baseline is None:
         return f"{pair.name} is {now}"
     return f"{pair.name} goes from {pair.show(pair.baseline.value)} to {now}"
-
-
-def _names(checks: list[CheckResult]) -> str:
-    """What the first found, without its bounds, and the names of all."""
-    if not checks:
-        return "a part of the evidence says so"
-    found = checks[0].reason.split(" (")[0].split(";")[0]
-    return f"{found} ({', '.join(check.name for check in checks)})"

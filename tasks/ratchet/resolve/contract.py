@@ -22,9 +22,11 @@ class ResolveOutputs(Contract):
     release_id: str
     recipe_sha256: Sha256
     rows: FileRef
+    receipt: FileRef
     base: FolderRef
     baseline: FolderRef
     baseline_release_id: str
     baseline_is_bootstrap: bool
     num_rows: NonNegativeInt
+    num_quarantined: NonNegativeInt
     num_new_rows: NonNegativeInt

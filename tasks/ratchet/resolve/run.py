@@ -36,11 +36,13 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
         release_id=_release_id(inputs, baseline, newest),
         recipe_sha256=inputs.recipe_sha256,
         rows=newest.rows,
+        receipt=newest.receipt,
         base=_base(world, inputs.base),
         baseline=baseline.model,
         baseline_release_id=baseline.release_id,
         baseline_is_bootstrap=baseline.is_bootstrap,
         num_rows=newest.num_rows,
+        num_quarantined=newest.num_quarantined,
         num_new_rows=num_new_rows,
     )
 

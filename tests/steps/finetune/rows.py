@@ -4,7 +4,8 @@ import json
 import random
 from pathlib import Path
 
-from ratchet.clients.registry import RegistryUnavailable
+from tests.fakes.registry import FakeRegistry
+
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.refs import FileRef
@@ -19,17 +20,11 @@ TEXTS = {
 FILLERS = ["please", "thanks", "today", "hello", "since", "monday", "week", "very", "much", "again"]
 
 
-class AwayRegistry:
-    def open_run(self, *_: object, **__: object) -> str:
-        raise RegistryUnavailable("nobody answers")
-
-    log_metrics = finish_run = open_run
-
-
 def new_world(root: Path) -> World:
     """One thread: on a busy machine two wait for each other longer than they work. Tracking is away."""
     world = World(Settings(root=root, step_threads=1), root / "work" / "a-step-key")
-    world.registry = AwayRegistry()  # type: ignore[assignment]
+    world.registry = FakeRegistry()
+    world.registry.away = True
     return world
 
 

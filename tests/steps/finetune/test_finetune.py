@@ -1,12 +1,12 @@
 import json
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+from tests.fakes.registry import FakeRegistry
 from tests.steps.finetune.rows import inputs_for, new_world
 from tests.steps.models import make_tiny_model
 from transformers import AutoModelForCausalLM
@@ -22,24 +22,6 @@ from ratchet.finetune.detect import LearnedNothing
 from ratchet.finetune.run import run
 
 WEIGHTS = "model.safetensors"
-
-
-class FakeRegistry:
-    def __init__(self) -> None:
-        self.key = ""
-        self.params: Mapping[str, str] = {}
-        self.tags: Mapping[str, str] = {}
-        self.received: list[MetricRecord] = []
-
-    def open_run(self, line: str, key: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        self.key, self.params, self.tags = key, params, tags
-        return "run-1"
-
-    def log_metrics(self, run_id: str, records: Sequence[MetricRecord]) -> None:
-        self.received += records
-
-    def finish_run(self, run_id: str) -> None:
-        pass
 
 
 class Tuned:
@@ -123,11 +105,14 @@ def test_every_step_is_logged_once_and_mirrored_with_settings_and_digests(tuned:
 
     assert steps == [*range(1, 21), 20]  # the last one is the validation
     assert tuned.log[-1].metrics == {"validation_loss": tuned.outputs.validation_loss}
-    assert tuned.registry.received == tuned.log
-    assert tuned.registry.key == "a-step-key"
-    assert tuned.registry.params["learning_rate"] == "0.004"
-    assert tuned.registry.tags["ratchet.base"] == tuned.inputs.base.sha256
-    assert tuned.registry.tags["ratchet.train"] == tuned.inputs.train.sha256
+    [mirrored] = tuned.registry.runs.values()
+    assert mirrored.metrics == {
+        (name, value, record.at_ms, record.step) for record in tuned.log for name, value in record.metrics.items()
+    }
+    assert (mirrored.line, mirrored.key, mirrored.finished) == ("support", "a-step-key", True)
+    assert mirrored.params["learning_rate"] == "0.004"
+    assert mirrored.tags["ratchet.base"] == tuned.inputs.base.sha256
+    assert mirrored.tags["ratchet.train"] == tuned.inputs.train.sha256
 
 
 def test_the_same_inputs_make_the_same_bytes_even_while_tracking_is_away(tuned: Tuned, world: World) -> None:

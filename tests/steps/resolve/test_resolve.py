@@ -40,6 +40,7 @@ def _submit(place: ReleaseWorld, ids: list[str]) -> DatasetVersion:
         seq=0,
         rows=rows,
         num_rows=len(ids),
+        num_quarantined=0,
         uploads=(rows,),
         receipt=rows,
         at=datetime(2026, 1, 5, tzinfo=UTC),

@@ -84,6 +84,7 @@ class Serving:
             try:
                 return chat(self.world.router.url(), "support", PROMPTS[0], 8).text == "base"
             except EngineAway:
+                assert (why := self.world.engine.failure("blue")) is None, why
                 return False
 
         _wait(answers, 300)

@@ -20,7 +20,9 @@ def store(tmp_path: Path) -> Store:
 def _version(content: str) -> DatasetVersion:
     ref = FileRef(uri=f"store://{content}", sha256=sha(content), bytes=1)
     at = datetime(2026, 1, 5, tzinfo=UTC)
-    return DatasetVersion(dataset="tickets", seq=0, rows=ref, num_rows=1, uploads=(ref,), receipt=ref, at=at, by="mia")
+    return DatasetVersion(
+        dataset="tickets", seq=0, rows=ref, num_rows=1, num_quarantined=0, uploads=(ref,), receipt=ref, at=at, by="mia"
+    )
 
 
 def test_a_dataset_has_a_journal_of_its_versions_with_the_same_chain(store: Store) -> None:

@@ -16,7 +16,7 @@ def test_the_form_says_verdict_scores_checks_and_what_goes_live() -> None:
     text = summary_of(evidence.inputs())
 
     assert text.startswith("**PASS** · Approve: all 5 blocking checks passed")
-    assert "| intent exact\\_match | 5.0% (3.4% to 7.1%) | 68.7% (64.8% to 72.4%) | +63.7 points |" in text
+    assert "| intent exact_match | 5.0% (3.4% to 7.1%) | 68.7% (64.8% to 72.4%) | +63.7 points |" in text
     assert "| gate: arithmetic kept | PASS |" in text
     assert "Would go live on `green`: model `cccccccccccc`, tuned on 4,812 rows (310 new)" in text
     assert "`ratchet report support-4f2a91c07b3d`" in text

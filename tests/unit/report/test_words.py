@@ -13,7 +13,7 @@ def test_a_pass_recommends_approval_with_the_headline_score() -> None:
 def test_a_failure_recommends_rejection_and_names_the_check_and_its_numbers() -> None:
     inputs = evidence.inputs(gate_checks=evidence.gate_checks(kept=232), gate_verdict="FAIL")
 
-    assert recommendation(inputs, "FAIL") == "Reject: arithmetic exact_match fell 23.3 points (arithmetic kept)."
+    assert recommendation(inputs, "FAIL") == "Reject: arithmetic exact_match fell 23.3 points; failed: arithmetic kept."
 
 
 def test_an_open_question_says_that_approving_is_an_override() -> None:
@@ -21,7 +21,7 @@ def test_an_open_question_says_that_approving_is_an_override() -> None:
 
     sentence = recommendation(inputs, "INCONCLUSIVE")
 
-    assert sentence.startswith("Not proved either way: arithmetic exact_match fell 4.5 points (arithmetic kept); ")
+    assert sentence.startswith("Not proved either way: arithmetic exact_match fell 4.5 points; open: arithmetic kept; ")
     assert "approving is an override and needs a written reason" in sentence
 
 
@@ -34,7 +34,7 @@ def test_several_failures_are_all_named() -> None:
         ),
     )
 
-    assert recommendation(inputs, "FAIL") == "Reject: 3 of 12 (golden_prompts, latency)."
+    assert recommendation(inputs, "FAIL") == "Reject: 3 of 12; failed: golden_prompts, latency."
 
 
 def test_a_task_that_production_never_answered_stands_alone() -> None:
@@ -56,3 +56,7 @@ def test_advisory_checks_that_did_not_pass_are_noted() -> None:
     gate = (*evidence.gate_checks(), evidence.check("style", "FAIL", "too terse", blocks=False))
 
     assert notes(evidence.inputs(gate_checks=gate)) == ("Checks that do not block and did not pass: style.",)
+
+
+def test_a_part_without_checks_is_pointed_at() -> None:
+    assert "see the parts below" in recommendation(evidence.inputs(stage_checks=(), stage_verdict="FAIL"), "FAIL")
