@@ -5,6 +5,8 @@ UV := $(BIN)/uv
 # uv does not read pip's variable; elsewhere uv itself knows where the CPU builds of torch are.
 export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 export HF_HUB_OFFLINE := 1
+# Threads that wait for each other sleep; spinning ones starve whatever else runs on the same cores.
+export OMP_WAIT_POLICY := PASSIVE
 PACKAGE := tasks/ratchet
 CODE := tasks dags tests
 
