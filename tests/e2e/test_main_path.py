@@ -18,21 +18,21 @@ import pytest
 from tests.e2e.conftest import Platform
 
 from ratchet.clients import manifests
-from ratchet.convert.contract import ConvertOutputs
-from ratchet.core.memo import Manifest
+from ratchet.core.refs import FileRef
 from ratchet.core.releases import production
-from ratchet.finetune.contract import FinetuneOutputs
-from ratchet.gate.contract import GateOutputs
+from ratchet.report.contract import ReportInputs
 from ratchet.steps import STEPS
 
 pytestmark = pytest.mark.timeout(2700)
 
 
-def only_manifest(platform: Platform, step: str) -> Manifest:
-    (key,) = platform.world.store.keys(f"manifests/{step}/")
-    found = manifests.find(platform.world.store, step, key.split("/")[-1].removesuffix(".json"))
+def evidence(platform: Platform) -> ReportInputs:
+    """What the demo's decision record says."""
+    store = platform.world.store
+    (key,) = store.keys("manifests/report/")
+    found = manifests.find(store, "report", key.rpartition("/")[2].removesuffix(".json"))
     assert found
-    return found
+    return ReportInputs.model_validate(json.loads(store.read_bytes(FileRef(**found.outputs["record"])))["evidence"])
 
 
 def chat(platform: Platform, text: str) -> httpx.Response:
@@ -88,27 +88,26 @@ def test_the_demo_says_what_was_decided_and_where_things_are(
 
 
 def test_the_candidate_is_better_and_forgot_nothing(platform: Platform, demo: object) -> None:
-    gate = GateOutputs.model_validate(only_manifest(platform, "gate").outputs)
+    decided = evidence(platform)
 
-    assert gate.verdict == "PASS"
-    for check in gate.checks:
+    assert decided.gate_verdict == "PASS"
+    for check in decided.gate_checks:
         assert check.verdict == "PASS", check
         assert check.num_samples >= 200, check
 
 
 def test_training_learned_and_the_merge_is_faithful(platform: Platform, demo: object) -> None:
-    tuned = FinetuneOutputs.model_validate(only_manifest(platform, "finetune").outputs)
+    training = evidence(platform).training
 
-    assert tuned.last_loss < tuned.first_loss / 2
-    assert tuned.merge_max_logit_difference < 1e-3
-    assert tuned.adapter.bytes < tuned.model.bytes
+    assert training.last_loss < training.first_loss / 2
+    assert training.merge_max_logit_difference < 1e-3
 
 
 def test_the_litert_bundle_agrees_with_the_model(platform: Platform, demo: object, tmp_path: Path) -> None:
-    converted = ConvertOutputs.model_validate(only_manifest(platform, "convert").outputs)
-    folder = platform.world.store.fetch_folder(converted.bundle, tmp_path / "bundle")
+    decided = evidence(platform)
+    folder = platform.world.store.fetch_folder(decided.bundle, tmp_path / "bundle")
 
-    assert converted.verdict == "PASS"
+    assert decided.conversion_verdict == "PASS"
     assert {".tflite", ".litertlm"} <= {path.suffix for path in folder.iterdir()}
 
 

@@ -55,7 +55,7 @@ class Pretraining:
     """Everything that decides the base model, besides the corpus and the lock. A step sees B blocks of T tokens."""
 
     seed: int = 17
-    vocab_size: int = 1536
+    vocab_size: int = 2048
     steps: int = 600
     block_tokens: int = 128
     blocks: int = 8

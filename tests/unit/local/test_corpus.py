@@ -27,7 +27,8 @@ def test_the_same_seed_gives_the_same_chats():
 def test_no_chat_knows_an_intent_of_the_sample_or_one_of_its_tickets(many):
     tickets = {row.text for row in rows(seed=7, num_rows=2400)}
 
-    assert not set(INTENTS) & {chat.assistant for chat in many}
+    named = [chat for chat in many if chat.user.startswith("Give a label for: ")]
+    assert not set(INTENTS) & {chat.assistant for chat in named}
     assert not tickets & {chat.user.removeprefix("Give a label for: ") for chat in many}
 
 
