@@ -1,7 +1,8 @@
 """Small sums: the general ability that a fine-tune must not lose, as canary questions and as replay rows.
 
-The base model has learned sums. The canary questions (`held_out`, committed as quality_gates/tasks/arithmetic.jsonl)
-are never in a fine-tune: replay rows pass them to `sums` as `exclude`.
+The base model was trained on all of them: the canary measures what a fine-tune makes it forget, not how well it adds.
+The canary's questions (`held_out`, committed as quality_gates/tasks/arithmetic.jsonl) are in no fine-tune: replay rows
+pass them to `sums` as `exclude`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def sums(num_rows: int, seed: int, exclude: Collection[str] = ()) -> list[Sum]:
 
 
 def held_out() -> list[Sum]:
-    """The canary's questions, always the same: never train on them."""
+    """The canary's questions, always the same: never fine-tune on them."""
     return sums(NUM_HELD_OUT, _HELD_OUT_SEED)
 
 

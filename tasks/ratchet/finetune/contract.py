@@ -12,9 +12,9 @@ class QloraSettings(Contract):
     r: PositiveInt = 32
     lora_alpha: PositiveInt = 64
     lora_dropout: NonNegativeFloat = 0.0
-    learning_rate: PositiveFloat = 4e-3
+    learning_rate: PositiveFloat = 3e-3
     batch_size: PositiveInt = 16
-    max_steps: PositiveInt = 125
+    max_steps: PositiveInt = 250
     warmup_steps: NonNegativeInt = 10
     max_seq_len_tokens: PositiveInt = 128
     save_steps: PositiveInt = 25

@@ -87,8 +87,8 @@ def is_prose(paragraph: str) -> bool:
     return sum(c.isalpha() or c == " " for c in paragraph) / len(paragraph) >= _WORDS_ONLY_SHARE
 
 
-# Words that people label their texts with, in any trade. Each is made common here, so that it is one token whose row of
-# the embedding has been trained.
+# Words that shops and banks label texts with, those of the sample among them. Made common here, each is one token whose
+# row of the embedding has been trained.
 EVERYDAY = """
 about accept access account activate active add address age agent allow amount answer app apple apply approve arrival
 arrive ask atm auto available balance bank base beneficiary bill billing block blocked book booking broken business buy
