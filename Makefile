@@ -7,6 +7,8 @@ export UV_FIND_LINKS := $(PIP_FIND_LINKS)
 export HF_HUB_OFFLINE := 1
 # Threads that wait for each other sleep; spinning ones starve whatever else runs on the same cores.
 export OMP_WAIT_POLICY := PASSIVE
+# Without .pyc files every start of vLLM, Airflow and the steps imports from source, which doubles it.
+unexport PYTHONDONTWRITEBYTECODE
 PACKAGE := tasks/ratchet
 CODE := tasks dags tests
 

@@ -27,7 +27,6 @@ class Program:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     autostart: bool = True
-    restart: str = "unexpected"
 
 
 def programs(settings: Settings, config: Path) -> list[Program]:
@@ -130,8 +129,9 @@ def _section(program: Program, logs: Path) -> dict[str, str]:
         "command": _escaped(" ".join(f'"{part}"' for part in guarded)),
         "environment": _escaped(",".join(f'{name}="{value}"' for name, value in sorted(environment.items()))),
         "autostart": str(program.autostart).lower(),
-        "autorestart": program.restart,
-        "exitcodes": "0,65",  # 65 is terminal: a restart cannot help
+        "autorestart": "unexpected",
+        # 65 is terminal: a restart cannot help. 0 is not here: vLLM ends with it when its engine core dies.
+        "exitcodes": "65",
         "startsecs": "2",
         "startretries": "3",
         "stopwaitsecs": str(STOP_SECONDS),
