@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.conftest import Platform
 from tests.e2e.test_main_path import chat
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(2700)  # the first test of a session waits for the demo
 
 ROWS = "".join(f"this is ticket number {n} about a late parcel,{'late' if n % 2 else 'lost'}\n" for n in range(300))
 BAD_FILES = {
