@@ -39,7 +39,7 @@ def main(chosen: list[str]) -> int:
         environment = {**os.environ, "PYTHONPATH": str(tools), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         environment |= {"OMP_WAIT_POLICY": "PASSIVE"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        command = [settings.python(image), "-m", "pytest", "--timeout", "300", "--durations", "5", *names]
+        command = [settings.python(image), "-m", "pytest", "--timeout", "900", "--durations", "5", *names]
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
             failed.append(image)
     if failed:

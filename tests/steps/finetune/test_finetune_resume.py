@@ -73,7 +73,7 @@ class Machine:
         return max(self._checkpoints(), key=lambda path: int(path.name.removeprefix("checkpoint-")))
 
     def _checkpoints(self) -> list[Path]:
-        return list(self.root.glob(".ratchet/work/*/checkpoints/checkpoint-*"))
+        return list((self.root / ".ratchet" / "work").glob("*/checkpoints/checkpoint-*"))
 
     def _wait_for(self, step: int, process: "subprocess.Popen[str]") -> None:
         deadline = time.monotonic() + 200
