@@ -110,7 +110,7 @@ def test_every_step_is_logged_once_and_mirrored_with_settings_and_digests(tuned:
         (name, value, record.at_ms, record.step) for record in tuned.log for name, value in record.metrics.items()
     }
     assert (mirrored.line, mirrored.key, mirrored.finished) == ("support", "a-step-key", True)
-    assert mirrored.params["learning_rate"] == "0.004"
+    assert mirrored.params["learning_rate"] == str(tuned.inputs.method.learning_rate)
     assert mirrored.tags["ratchet.base"] == tuned.inputs.base.sha256
     assert mirrored.tags["ratchet.train"] == tuned.inputs.train.sha256
 
