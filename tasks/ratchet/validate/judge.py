@@ -89,6 +89,8 @@ class JudgedRows:
         return self._copy(query, target)
 
     def _judge_jsonl(self, upload: Upload, columns: Columns, rules: Sequence[RowRule]) -> None:
+        # With several threads DuckDB's JSON reader now and then gives the last line before the others.
+        self._db.execute("SET threads = 1")
         try:
             self._judge(jsonl_source(upload.path, columns), rules)
         except duckdb.InvalidInputException as error:
