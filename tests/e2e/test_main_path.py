@@ -39,7 +39,7 @@ def chat(platform: Platform, text: str) -> httpx.Response:
     body = {
         "model": "support",
         "messages": [{"role": "user", "content": f"Give a label for: {text}"}],
-        "max_tokens": 32,
+        "max_tokens": 48,
         "temperature": 0,
     }
     return httpx.post(f"{platform.edge}/v1/chat/completions", json=body, timeout=60, trust_env=False)

@@ -118,7 +118,7 @@ def curl(settings: Settings, recipe: Recipe, text: str) -> str:
     body = {
         "model": recipe.line,
         "messages": [{"role": "user", "content": recipe.prompt.replace("{text}", text)}],
-        "max_tokens": 32,
+        "max_tokens": 48,
         "temperature": 0,
     }
     url = f"http://127.0.0.1:{settings.ports.edge}/v1/chat/completions"

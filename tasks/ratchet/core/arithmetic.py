@@ -1,8 +1,8 @@
 """Small sums: the general ability that a fine-tune must not lose, as canary questions and as replay rows.
 
-The base model was trained on all of them: the canary measures what a fine-tune makes it forget, not how well it adds.
-The canary's questions (`held_out`, committed as quality_gates/tasks/arithmetic.jsonl) are in no fine-tune: replay rows
-pass them to `sums` as `exclude`.
+The canary's questions (`held_out`, committed as quality_gates/tasks/arithmetic.jsonl) are in no training, neither the
+base model's nor a fine-tune's: what answers them is skill, not memory. Whoever trains passes them to `sums` as
+`exclude`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import random
 from collections.abc import Collection, Iterator
 
-LARGEST_OPERAND = 29
+LARGEST_OPERAND = 59
 NUM_HELD_OUT = 600
 _HELD_OUT_SEED = 20260101
 
@@ -21,7 +21,7 @@ Sum = tuple[str, str]  # question, answer
 def sums(num_rows: int, seed: int, exclude: Collection[str] = ()) -> list[Sum]:
     """`num_rows` questions with their answers, e.g. ("What is 12 + 7?", "19"), the same for the same arguments.
 
-    A question comes again only after every other one has come, so up to some 1,365 rows are distinct.
+    A question comes again only after every other one has come, so up to 3,600 rows are distinct.
 
     Args:
         exclude: questions that must not come, as they are written here.
@@ -37,7 +37,7 @@ def sums(num_rows: int, seed: int, exclude: Collection[str] = ()) -> list[Sum]:
 
 
 def held_out() -> list[Sum]:
-    """The canary's questions, always the same: never fine-tune on them."""
+    """The canary's questions, always the same: never train on them."""
     return sums(NUM_HELD_OUT, _HELD_OUT_SEED)
 
 
@@ -45,8 +45,6 @@ def _all_sums() -> Iterator[Sum]:
     operands = range(LARGEST_OPERAND + 1)
     for left, right in itertools.product(operands, operands):
         yield f"What is {left} + {right}?", str(left + right)
-        if left >= right:
-            yield f"What is {left} - {right}?", str(left - right)
 
 
 def _shuffled_for_ever(pool: list[Sum], rng: random.Random) -> Iterator[Sum]:

@@ -1,5 +1,7 @@
 """finetune: NF4 QLoRA of the base on the training rows; out come the adapter and the merged model."""
 
+import math
+
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from ratchet.core.contract import Contract, Name
@@ -7,19 +9,22 @@ from ratchet.core.refs import FileRef, FolderRef
 
 
 class QloraSettings(Contract):
-    """Upstream's names (PEFT, TRL). `max_steps` counts optimizer steps of `batch_size` sequences."""
+    """Upstream's names (PEFT, TRL). An optimizer step takes `batch_size` sequences."""
 
     r: PositiveInt = 32
     lora_alpha: PositiveInt = 64
     lora_dropout: NonNegativeFloat = 0.0
-    learning_rate: PositiveFloat = 3e-3
-    batch_size: PositiveInt = 16
-    max_steps: PositiveInt = 250
+    learning_rate: PositiveFloat = 1.5e-3
+    batch_size: PositiveInt = 20
+    num_train_epochs: PositiveFloat = 3.0
     warmup_steps: NonNegativeInt = 10
-    max_seq_len_tokens: PositiveInt = 128
+    max_seq_len_tokens: PositiveInt = 256
     save_steps: PositiveInt = 25
     seed: int = 0
     min_loss_drop: float = Field(default=0.1, ge=0.0, lt=1.0, description="share of the first loss that must be gone")
+
+    def num_steps(self, num_rows: int) -> int:
+        return math.ceil(num_rows * self.num_train_epochs / self.batch_size)
 
 
 class FinetuneInputs(Contract):

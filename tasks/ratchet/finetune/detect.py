@@ -56,6 +56,6 @@ def check_curve(losses: Sequence[float], min_loss_drop: float) -> LossDrop:
         raise LearnedNothing(
             f"the loss went from {first:.4f} to {last:.4f} over {len(losses)} steps (means of {window}): "
             f"{drop:.1%} is gone, expected at least {min_loss_drop:.1%}; "
-            "raise learning_rate or max_steps, or look whether the labels fit the texts"
+            "raise learning_rate or num_train_epochs, or look whether the labels fit the texts"
         )
     return LossDrop(first, last)

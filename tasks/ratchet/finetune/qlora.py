@@ -50,6 +50,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Trained:
+    num_steps: int
     validation_loss: float
     num_trainable_parameters: int
 
@@ -80,11 +81,11 @@ def train(
     if stop.came:
         raise Cancelled(f"told to stop; the checkpoint of step {trainer.state.global_step} is kept, a retry resumes it")
     validation_loss = trainer.evaluate()["eval_loss"]
-    attempt.training_log.append(method.max_steps, {"validation_loss": validation_loss})
+    attempt.training_log.append(trainer.state.max_steps, {"validation_loss": validation_loss})
     attempt.training_log.sync()
     trainer.model.save_pretrained(adapter)
     trainable = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-    return Trained(validation_loss=validation_loss, num_trainable_parameters=trainable)
+    return Trained(trainer.state.max_steps, validation_loss=validation_loss, num_trainable_parameters=trainable)
 
 
 class StopRequest:
@@ -163,7 +164,8 @@ class _PlannedTrainer(trl.SFTTrainer):  # type: ignore[misc]
 def _trainer(
     base: Path, data: Data, method: QloraSettings, hardware: Hardware, attempt: Attempt, *, stop: StopRequest
 ) -> _PlannedTrainer:
-    batches = plan_batches([len(e.input_ids) for e in data.train], method.batch_size, method.max_steps, method.seed)
+    lengths = [len(example.input_ids) for example in data.train]
+    batches = plan_batches(lengths, method.batch_size, method.num_steps(len(lengths)), method.seed)
     tokens_per_step = [num_tokens(data.train[row] for row in batch) for batch in batches]
     on_cpu = hardware.device == "cpu"
     trainer = _PlannedTrainer(
@@ -180,7 +182,7 @@ def _trainer(
         ),
         args=trl.SFTConfig(
             output_dir=str(attempt.checkpoints.folder),
-            max_steps=method.max_steps,
+            max_steps=len(batches),
             per_device_train_batch_size=method.batch_size,
             per_device_eval_batch_size=method.batch_size,
             learning_rate=method.learning_rate,

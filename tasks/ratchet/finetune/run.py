@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ratchet.clients.registry import Registry
 from ratchet.clients.settings import Settings
+from ratchet.clients.tracking import TrainingRun, keep
 from ratchet.clients.world import World
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
@@ -25,7 +25,12 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             max_seq_len_tokens=inputs.method.max_seq_len_tokens,
         )
         this = attempt.begin(world.work)
-        with Mirror(this.training_log, lambda: world.registry, lambda registry: _open_run(registry, inputs, world)):
+        params, tags = _params(inputs, world.settings), _tags(inputs)
+        with Mirror(
+            this.training_log,
+            lambda: world.registry,
+            lambda registry: registry.open_run(inputs.line, world.work.name, params, tags),
+        ) as mirror:
             trained = qlora.train(
                 base, data, inputs.method, _hardware(world.settings), this, adapter=scratch / "adapter"
             )
@@ -37,7 +42,7 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             adapter=world.store.put_folder(scratch / "adapter"),
             model=world.store.put_folder(scratch / "model"),
             training_log=world.store.put_file(this.training_log.path),
-            num_steps=inputs.method.max_steps,
+            num_steps=trained.num_steps,
             first_loss=loss.first,
             last_loss=loss.last,
             validation_loss=trained.validation_loss,
@@ -46,6 +51,10 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             num_resumes=this.num_resumes,
             merge_max_logit_difference=difference,
         )
+    training_run = TrainingRun(
+        line=inputs.line, key=world.work.name, params=params, tags=tags, records=outputs.training_log
+    )
+    keep(world.store, training_run, told=mirror.complete)
     log.info("fine-tuned", extra=outputs.model_dump(exclude={"contract_version", "adapter", "model", "training_log"}))
     return outputs
 
@@ -61,13 +70,10 @@ def _hardware(settings: Settings) -> qlora.Hardware:
     return qlora.Hardware(settings.device, settings.step_threads or len(os.sched_getaffinity(0)))
 
 
-def _open_run(registry: Registry, inputs: FinetuneInputs, world: World) -> str:
-    """The run is found again by an attempt that resumes: the work folder is named after the step's key."""
-    params = {name: str(value) for name, value in inputs.method}
+def _params(inputs: FinetuneInputs, settings: Settings) -> dict[str, str]:
+    return {**{name: str(value) for name, value in inputs.method}, "device": settings.device}
+
+
+def _tags(inputs: FinetuneInputs) -> dict[str, str]:
     digests = {"base": inputs.base.sha256, "train": inputs.train.sha256, "validation": inputs.validation.sha256}
-    return registry.open_run(
-        inputs.line,
-        key=world.work.name,
-        params={**params, "device": world.settings.device},
-        tags={f"ratchet.{name}": sha256 for name, sha256 in digests.items()},
-    )
+    return {f"ratchet.{name}": sha256 for name, sha256 in digests.items()}

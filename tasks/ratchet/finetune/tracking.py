@@ -82,6 +82,7 @@ class Mirror:
         self._closing = threading.Event()
         self._give_up_at = math.inf
         self._num_sent = 0
+        self.complete = False  # the server has everything, and knows that it is all
         self._thread = threading.Thread(target=self._follow, name="tracking", daemon=True)
 
     def __enter__(self) -> "Mirror":
@@ -97,7 +98,7 @@ class Mirror:
         missing = len(self._log.records) - self._num_sent
         if missing:
             log.warning(
-                "the tracking server is behind; the training log in the outputs has every record",
+                "the tracking server is behind; the next step that reaches it tells it the rest",
                 extra={"num_missing": missing, "num_records": len(self._log.records)},
             )
 
@@ -111,6 +112,7 @@ class Mirror:
                 self._send(registry, run_id)
                 if closing:
                     registry.finish_run(run_id)
+                    self.complete = True
                     return
                 wait, away = self._poll_seconds, False
             except TransientError as error:

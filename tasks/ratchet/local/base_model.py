@@ -2,9 +2,9 @@
 
     python -m ratchet.local.base_model OUT_DIR      (in the train environment; some two minutes on two cores)
 
-Architecture, tokenizer, chat template and file formats are the real ones; the skill is small. Every token of the
-vocabulary is common in the training text: a rare row of the tied, frozen embedding would cap what a fine-tune on labels
-that nobody foresaw can learn.
+Architecture, tokenizer, chat template and file formats are the real ones; the skill is small. So is the vocabulary, for
+every token to be common: a rare row of the tied, frozen embedding would cap what a fine-tune on labels that nobody
+foresaw can learn.
 """
 
 # B blocks, T tokens
@@ -19,7 +19,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,9 @@ CHAT_TEMPLATE = (
     "{% else %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-# Qwen's own split, with two digits at a time: words with the character before them, numbers, punctuation, line breaks.
+# Qwen's own split: words with the character before them, single digits, punctuation, line breaks.
 SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,2}"
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 PROGRESS_STEPS = 10
@@ -55,11 +55,14 @@ class Pretraining:
     """Everything that decides the base model, besides the corpus and the lock. A step sees B blocks of T tokens."""
 
     seed: int = 17
-    vocab_size: int = 2048
+    vocab_size: int = 512
     steps: int = 600
     block_tokens: int = 128
     blocks: int = 8
-    question_weight: float = 0.1  # of a question's token in the loss, an answer's being 1: most of it is random
+    english_share: float = 0.4  # of the tokens; the others are chats
+    # Of a token in the loss, an answer's being 1: most of a question is random, and there is much more English.
+    question_weight: float = 0.1
+    english_weight: float = 0.4
     learning_rate: float = 2e-3
     warmup_steps: int = 40
     weight_decay: float = 0.1
@@ -109,8 +112,8 @@ def _train_tokenizer(paragraphs: list[str], settings: Pretraining) -> PreTrained
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    asked = (_as_text(chat) for chat in islice(chats(settings.seed, paragraphs), 20_000))
-    tokenizer.train_from_iterator(asked, trainer)
+    asked = (CHAT.format(question=chat.user, answer=chat.assistant) for chat in chats(settings.seed, paragraphs))
+    tokenizer.train_from_iterator([*islice(asked, len(paragraphs)), *paragraphs], trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=TURN_END,
@@ -187,15 +190,27 @@ def _blocks(documents: Iterator[list[tuple[int, float]]], block_tokens: int) -> 
 def _documents(
     tokenizer: PreTrainedTokenizerFast, paragraphs: list[str], settings: Pretraining
 ) -> Iterator[list[tuple[int, float]]]:
-    """One chat after the other, as (token, weight), without end."""
-    for chat in chats(settings.seed, paragraphs):
-        question, answer = CHAT.format(question=chat.user, answer=""), f"{chat.assistant}{TURN_END}\n"
-        asked = [(token, settings.question_weight) for token in tokenizer.encode(question)]
-        yield asked + [(token, 1.0) for token in tokenizer.encode(answer)]
+    """Chats and paragraphs, as (token, weight), without end."""
+    asked = (_chat(tokenizer, chat, settings.question_weight) for chat in chats(settings.seed, paragraphs))
+    english = (_paragraph(tokenizer, paragraph, settings) for paragraph in cycle(paragraphs))
+    num_tokens = num_english = 0
+    while True:
+        is_english = num_english <= settings.english_share * num_tokens
+        document = next(english if is_english else asked)
+        num_tokens += len(document)
+        num_english += len(document) if is_english else 0
+        yield document
 
 
-def _as_text(chat: Chat) -> str:
-    return CHAT.format(question=chat.user, answer=chat.assistant)
+def _chat(tokenizer: PreTrainedTokenizerFast, chat: Chat, question_weight: float) -> list[tuple[int, float]]:
+    question, answer = CHAT.format(question=chat.user, answer=""), f"{chat.assistant}{TURN_END}\n"
+    asked = [(token, question_weight) for token in tokenizer.encode(question)]
+    return asked + [(token, 1.0) for token in tokenizer.encode(answer)]
+
+
+def _paragraph(tokenizer: PreTrainedTokenizerFast, paragraph: str, settings: Pretraining) -> list[tuple[int, float]]:
+    tokens = tokenizer.encode(END_OF_TEXT + paragraph)[: settings.block_tokens]
+    return [(token, settings.english_weight) for token in tokens]
 
 
 def learning_rate_factor(step: int, settings: Pretraining) -> float:
@@ -207,24 +222,38 @@ def learning_rate_factor(step: int, settings: Pretraining) -> float:
 
 
 def _pretrain(model: Qwen3ForCausalLM, batches: Iterator[Batch], settings: Pretraining) -> None:
-    optimizer = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, betas=(0.9, 0.95), weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
+    optimizers = _optimizers(model, settings)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, settings))
+        for optimizer in optimizers
+    ]
     model.train()
     clock = time.monotonic()
     for step, batch in enumerate(islice(batches, settings.steps), start=1):
         loss = _loss(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        schedule.step()
+        for stepper in (*optimizers, *schedules):
+            stepper.step()
+        model.zero_grad()
         if step % PROGRESS_STEPS == 0:
             speed = PROGRESS_STEPS * batch.ids.numel() / (time.monotonic() - clock)
             progress(step=step, steps=settings.steps, loss=round(loss.item(), 4), tokens_per_second=round(speed))
             clock = time.monotonic()
     model.eval()
+
+
+def _optimizers(model: Qwen3ForCausalLM, settings: Pretraining) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the layers, AdamW for the embedding and the norms (https://kellerjordan.github.io/posts/muon)."""
+    layers = [parameter for parameter in model.model.layers.parameters() if parameter.ndim == 2]
+    of_layers = {id(parameter) for parameter in layers}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in of_layers]
+    return [
+        torch.optim.Muon(
+            layers, settings.learning_rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(others, settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
 
 
 def _loss(model: Qwen3ForCausalLM, batch: Batch) -> Tensor:

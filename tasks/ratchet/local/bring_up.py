@@ -1,6 +1,7 @@
 """From nothing to a platform with a model in production: services, base model, first release, ready to answer."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.log import PROGRESS
+from ratchet.core.readable import readable_line
 from ratchet.local import base, platform
 from ratchet.recipes.recipe import Recipe
 
@@ -51,7 +53,7 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
     raise platform.NotHealthy(f"no answer through {url} after {READY_SECONDS:.0f} s; see {settings.state / 'logs'}")
 
 
-def _teller(console: Console):  # type: ignore[no-untyped-def]
+def _teller(console: Console) -> Callable[[str], None]:
     """Say how far the base model's training is, at most every few seconds."""
     last = 0.0
 
@@ -59,6 +61,6 @@ def _teller(console: Console):  # type: ignore[no-untyped-def]
         nonlocal last
         if PROGRESS not in line or time.monotonic() - last > 5:
             last = time.monotonic()
-            console.print(f"  base model: {line}", markup=False, highlight=False)
+            console.print(f"  base model: {readable_line(line)}", markup=False, highlight=False)
 
     return tell

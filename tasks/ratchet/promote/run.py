@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ratchet.clients.probe import why_not_serving
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
+from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
@@ -30,6 +31,7 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
     settle(world, inputs.line)
     events = ledger.events()
     follow_ledger(world.registry, inputs.line, events)
+    tell_missed_runs(world.store, world.registry, inputs.line)
     live = production(events)
     log.info(
         "promoted" if intent else "promotion skipped: the users are there already",

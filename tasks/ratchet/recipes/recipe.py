@@ -43,9 +43,9 @@ class Recipe(Contract):
     prompt: str
     rules: DataRules
     split: SplitPolicy = SplitPolicy()
-    replay_share: float = Field(default=0.18, ge=0.0, lt=1.0)
+    replay_share: float = Field(default=0.4, ge=0.0, lt=1.0)
     replay_exclude: FileRef
-    max_seq_len_tokens: PositiveInt = 128
+    max_seq_len_tokens: PositiveInt = 256
     max_examples_per_label: PositiveInt | None = None
     min_new_examples: PositiveInt = 50
     method: QloraSettings = QloraSettings()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
+from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
 from ratchet.core.datasets import DatasetVersion
@@ -22,6 +23,7 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
     if baseline is None:
         raise TerminalError(f"{inputs.line} has no production yet: run `ratchet up`, which releases the base model")
     follow_ledger(world.registry, inputs.line, events)
+    tell_missed_runs(world.store, world.registry, inputs.line)
     versions = world.datasets(inputs.dataset).records()
     if not versions:
         raise NothingToDo(f"dataset {inputs.dataset} is empty: submit data first, `ratchet submit FILE`")

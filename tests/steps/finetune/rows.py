@@ -30,11 +30,11 @@ def new_world(root: Path) -> World:
 
 def inputs_for(world: World, base: Path, **method: float) -> FinetuneInputs:
     """20 steps that learn; `method` overrides single settings."""
-    settings = {"max_steps": 20, "batch_size": 16, "save_steps": 5, "warmup_steps": 2}
+    settings = {"num_train_epochs": 1, "batch_size": 16, "save_steps": 5, "warmup_steps": 2}
     return FinetuneInputs(
         line="support",
         base=world.store.put_folder(base),
-        train=put_rows(world, 300, seed=0),
+        train=put_rows(world, 320, seed=0),
         validation=put_rows(world, 30, seed=1),
         method=QloraSettings.model_validate(settings | method),
     )

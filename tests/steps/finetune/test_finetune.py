@@ -12,6 +12,7 @@ from tests.steps.models import make_tiny_model
 from transformers import AutoModelForCausalLM
 
 from ratchet.clients.registry import MetricRecord
+from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError
 from ratchet.core.model_folder import BadModelFolder, check_model_folder
@@ -27,10 +28,11 @@ WEIGHTS = "model.safetensors"
 class Tuned:
     """One fine-tune, done once for this file."""
 
-    def __init__(self, root: Path, base: Path) -> None:
+    def __init__(self, root: Path, base: Path, *, tracking_is_away: bool = False) -> None:
         self.base = base
         self.world = new_world(root)
         self.registry = FakeRegistry()
+        self.registry.away = tracking_is_away
         self.world.registry = self.registry
         self.inputs = inputs_for(self.world, base)
         self.outputs: FinetuneOutputs = run(self.inputs, self.world)
@@ -48,6 +50,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Tuned:
     return Tuned(tmp_path_factory.mktemp("tuned"), base)
+
+
+@pytest.fixture(scope="module")
+def untracked(tmp_path_factory: pytest.TempPathFactory, base: Path) -> Tuned:
+    return Tuned(tmp_path_factory.mktemp("untracked"), base, tracking_is_away=True)
 
 
 @pytest.fixture
@@ -106,20 +113,38 @@ def test_every_step_is_logged_once_and_mirrored_with_settings_and_digests(tuned:
     assert steps == [*range(1, 21), 20]  # the last one is the validation
     assert tuned.log[-1].metrics == {"validation_loss": tuned.outputs.validation_loss}
     [mirrored] = tuned.registry.runs.values()
-    assert mirrored.metrics == {
-        (name, value, record.at_ms, record.step) for record in tuned.log for name, value in record.metrics.items()
-    }
+    assert mirrored.metrics == as_metrics(tuned.log)
     assert (mirrored.line, mirrored.key, mirrored.finished) == ("support", "a-step-key", True)
     assert mirrored.params["learning_rate"] == str(tuned.inputs.method.learning_rate)
     assert mirrored.tags["ratchet.base"] == tuned.inputs.base.sha256
     assert mirrored.tags["ratchet.train"] == tuned.inputs.train.sha256
 
 
-def test_the_same_inputs_make_the_same_bytes_even_while_tracking_is_away(tuned: Tuned, world: World) -> None:
-    again = run(inputs_for(world, tuned.base), world)
+def test_the_same_inputs_make_the_same_bytes_even_while_tracking_is_away(tuned: Tuned, untracked: Tuned) -> None:
+    assert untracked.outputs.adapter.sha256 == tuned.outputs.adapter.sha256
+    assert untracked.outputs.model.sha256 == tuned.outputs.model.sha256
 
-    assert again.adapter.sha256 == tuned.outputs.adapter.sha256
-    assert again.model.sha256 == tuned.outputs.model.sha256
+
+def test_a_training_that_the_tracking_server_missed_is_told_later_and_once(untracked: Tuned) -> None:
+    def told() -> None:
+        tell_missed_runs(untracked.world.store, untracked.registry, "support")
+
+    told()
+    assert not untracked.registry.runs
+
+    untracked.registry.away = False
+    told()
+    [mirrored] = untracked.registry.runs.values()
+    assert mirrored.metrics == as_metrics(untracked.log)
+    assert (mirrored.line, mirrored.key, mirrored.finished) == ("support", "a-step-key", True)
+
+    mirrored.finished = False
+    told()
+    assert not mirrored.finished  # nobody opened it again
+
+
+def as_metrics(records: list[MetricRecord]) -> set[tuple[str, float, int, int]]:
+    return {(name, value, record.at_ms, record.step) for record in records for name, value in record.metrics.items()}
 
 
 def refused(world: World, base: Path, **method: float) -> TerminalError:
@@ -155,11 +180,11 @@ def test_rows_whose_answers_are_all_cut_away_are_refused(world: World, base: Pat
     error = refused(world, base, max_seq_len_tokens=16)
 
     assert isinstance(error, LearnedNothing)
-    assert "300 of 300 rows do not fit" in str(error)
+    assert "320 of 320 rows do not fit" in str(error)
 
 
 def test_a_loss_that_does_not_drop_is_refused(world: World, base: Path) -> None:
-    error = refused(world, base, learning_rate=1e-9, max_steps=4)
+    error = refused(world, base, learning_rate=1e-9, num_train_epochs=0.2)
 
     assert isinstance(error, LearnedNothing)
     assert "expected at least 10.0%" in str(error)
