@@ -11,7 +11,7 @@ from ratchet.steps import STEPS
 
 ROOT = Path(__file__).parent.parent
 # Folders that are not named after a step.
-OTHERS = {"registry": "ops", "serving": "ops"}
+OTHERS = {"base_model": "train", "registry": "ops", "serving": "ops"}
 TOOLS = ("pytest", "pytest-timeout", "hypothesis")
 
 

@@ -16,7 +16,7 @@ class QloraSettings(Contract):
     lora_dropout: NonNegativeFloat = 0.0
     learning_rate: PositiveFloat = 1.5e-3
     batch_size: PositiveInt = 20
-    num_train_epochs: PositiveFloat = 3.0
+    num_train_epochs: PositiveFloat = 2.5
     warmup_steps: NonNegativeInt = 10
     max_seq_len_tokens: PositiveInt = 256
     save_steps: PositiveInt = 25

@@ -21,7 +21,7 @@ from ratchet.core.rollout import first_state
 from ratchet.recipes.recipe import Recipe
 
 # What decides the weights: the code below and the lock of the environment that it runs in.
-SOURCES = ("local/base_model.py", "local/corpus.py", "core/arithmetic.py")
+SOURCES = ("local/base_model.py", "local/corpus.py", "local/muon.py", "core/arithmetic.py")
 
 
 def ensure_base(settings: Settings, world: World, recipe: Recipe, on_line: Callable[[str], None]) -> FolderRef:

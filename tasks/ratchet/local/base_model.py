@@ -31,6 +31,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 
 from ratchet.core.log import configure, log, progress
 from ratchet.local.corpus import Chat, chats, english_paragraphs
+from ratchet.local.muon import Muon
 
 END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 CHAT = TURN_START + "user\n{question}" + TURN_END + "\n" + TURN_START + "assistant\n{answer}"
@@ -56,14 +57,14 @@ class Pretraining:
 
     seed: int = 17
     vocab_size: int = 512
-    steps: int = 600
+    steps: int = 330
     block_tokens: int = 128
-    blocks: int = 8
+    blocks: int = 16
     english_share: float = 0.4  # of the tokens; the others are chats
     # Of a token in the loss, an answer's being 1: most of a question is random, and there is much more English.
     question_weight: float = 0.1
     english_weight: float = 0.4
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     warmup_steps: int = 40
     weight_decay: float = 0.1
 
@@ -244,14 +245,12 @@ def _pretrain(model: Qwen3ForCausalLM, batches: Iterator[Batch], settings: Pretr
 
 
 def _optimizers(model: Qwen3ForCausalLM, settings: Pretraining) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the layers, AdamW for the embedding and the norms (https://kellerjordan.github.io/posts/muon)."""
+    """Muon for the matrices of the layers, AdamW for the embedding and the norms."""
     layers = [parameter for parameter in model.model.layers.parameters() if parameter.ndim == 2]
     of_layers = {id(parameter) for parameter in layers}
     others = [parameter for parameter in model.parameters() if id(parameter) not in of_layers]
     return [
-        torch.optim.Muon(
-            layers, settings.learning_rate, weight_decay=settings.weight_decay, adjust_lr_fn="match_rms_adamw"
-        ),
+        Muon(layers, settings.learning_rate, weight_decay=settings.weight_decay),
         torch.optim.AdamW(others, settings.learning_rate, betas=(0.9, 0.95), weight_decay=0.0),
     ]
 
