@@ -6,6 +6,7 @@ INPUTS is JSON, `@file` or `-`. Logs go to stderr, the outputs as JSON to stdout
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import resource
@@ -38,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure()
     signal.signal(signal.SIGTERM, _stop)
     try:
-        manifest = execute(STEPS[options.step], _read(options.inputs), fresh=options.force)
+        with contextlib.redirect_stdout(sys.stderr):  # MLflow and others say things there; it is for the outputs
+            manifest = execute(STEPS[options.step], _read(options.inputs), fresh=options.force)
     except RatchetError as error:
         log.error(str(error), extra={"step": options.step, "exit_code": error.exit_code})
         return error.exit_code

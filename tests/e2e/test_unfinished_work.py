@@ -1,7 +1,6 @@
 """Stopped in the middle of a training: nothing stays behind, and the work goes on where it was."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -33,7 +32,7 @@ def test_a_training_that_was_stopped_with_the_platform_goes_on_after_the_next_st
     stopped = platform.ratchet("down")
 
     assert stopped.returncode == 0, stopped.stderr
-    watching.send_signal(signal.SIGINT)  # as a person who sees that the platform is gone
+    watching.terminate()
     watching.wait(timeout=60)
     assert open_ports(platform) == []
     assert processes_of(platform) == []
@@ -46,7 +45,7 @@ def test_a_training_that_was_stopped_with_the_platform_goes_on_after_the_next_st
     assert chat(platform, "my parcel is late").status_code == 200
     watching = start_watching(platform)
     (key,) = until(lambda: set(platform.world.store.keys("manifests/finetune/")) - known, "the fine-tune", watching)
-    watching.send_signal(signal.SIGINT)
+    watching.terminate()
     watching.wait(timeout=60)
     manifest = manifests.find(platform.world.store, "finetune", key.rpartition("/")[2].removesuffix(".json"))
     assert manifest

@@ -86,6 +86,21 @@ def test_outputs_go_to_stdout_and_to_the_manifest(project: Path, echo: Any, caps
     assert [m.outputs["word"] for m in records(project, Manifest, "manifests/echo/")] == ["HELLO"]
 
 
+def test_a_library_that_prints_does_not_get_between_the_outputs(
+    project: Path, echo: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def chatty(inputs: EchoInputs) -> EchoOutputs:
+        print("View run at http://127.0.0.1")
+        return EchoOutputs(word=inputs.word)
+
+    echo(chatty)
+
+    assert main('{"word": "hello"}') == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["word"] == "hello"
+    assert "View run" in captured.err
+
+
 def test_the_same_work_is_found_and_not_run_again(project: Path, echo: Any, calls: list[str]) -> None:
     echo()
 
