@@ -60,7 +60,11 @@ def test_a_hang_ends_at_the_deadline_and_leaves_no_process(module: Path) -> None
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_stop_that_reaches_the_process_first_is_no_crash(module: Path, name: str) -> None:
-    module.write_text(f"import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(60)")
+    # The default first: tests that run in the background of a shell have SIGINT ignored, and so have their children.
+    module.write_text(
+        f"import os, signal, time; signal.signal(signal.{name}, signal.SIG_DFL); "
+        f"os.kill(os.getpid(), signal.{name}); time.sleep(60)"
+    )
 
     with pytest.raises(Cancelled, match="told to stop: exporting"):
         run(module)
