@@ -4,7 +4,7 @@ Read `release` from top to bottom: it is the chain. Every task is one step of `r
 the two short cuts (a verdict that stops the run) and the person's approval.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
@@ -26,7 +26,7 @@ def release(recipe: Recipe) -> DAG:
         description=recipe.description,
         doc_md=__doc__,
         schedule=CronTriggerTimetable(recipe.schedule, timezone="UTC"),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        # No start date: with one, Airflow would start a run for the last week as soon as the DAG is there.
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "release", recipe.line],

@@ -37,6 +37,11 @@ def run(settings: Settings, config: Path, recipe: Recipe, upload: Upload | None,
     _chapter(console, 3, f"the release: release_{recipe.line} in Airflow")
     airflow = release.airflow_of(settings, "engineer")
     wait_for_dag(airflow, f"release_{recipe.line}")
+    if going := release.unfinished(airflow, f"release_{recipe.line}"):
+        raise TerminalError(
+            f"run {going} is not finished and may wait for approval: see `ratchet retrain`, which follows it, then "
+            "`ratchet approve` or `ratchet reject`; then run the demo again"
+        )
     started = Run(f"release_{recipe.line}", release.start(airflow, f"release_{recipe.line}"))
 
     def approve() -> None:

@@ -77,8 +77,9 @@ def submit_file(here: Here, options: argparse.Namespace) -> None:
 
 def retrain(here: Here, options: argparse.Namespace) -> None:
     airflow = release.airflow_of(here.settings, "engineer")
-    run = Run(here.dag_id, release.start(airflow, here.dag_id))
-    here.console.print(f"started {run.run_id}")
+    going = release.unfinished(airflow, here.dag_id)
+    run = Run(here.dag_id, going or release.start(airflow, here.dag_id))
+    here.console.print(f"{run.run_id} is not finished: it goes on" if going else f"started {run.run_id}")
     if not options.no_wait:
         state = follow(airflow, run, here.console)
         show.outcome(airflow, run, state, here.console)

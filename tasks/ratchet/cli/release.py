@@ -22,6 +22,12 @@ def airflow_of(settings: Settings, user: str) -> Airflow:
     return Airflow(url, user, settings.secrets / "airflow_passwords.json")
 
 
+def unfinished(airflow: Airflow, dag_id: str) -> str | None:
+    """The run that is going on or waits for a person. There is one at a time: another would wait behind it, unseen."""
+    runs = [str(run["dag_run_id"]) for run in airflow.runs(dag_id) if run["state"] in ("running", "queued")]
+    return runs[-1] if runs else None  # the oldest
+
+
 def start(airflow: Airflow, dag_id: str) -> str:
     """Trigger the DAG; returns the run id, readable and unique."""
     run_id = f"by-{getpass.getuser()}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
