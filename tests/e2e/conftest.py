@@ -71,5 +71,8 @@ def platform() -> Iterator[Platform]:
 def demo(platform: Platform) -> "subprocess.CompletedProcess[str]":
     """`ratchet demo` on the sample data, from an empty state to a promoted model."""
     done = platform.ratchet("demo", timeout=2400)
+    if keep := os.environ.get("RATCHET_KEEP"):
+        Path(keep).mkdir(parents=True, exist_ok=True)
+        (Path(keep) / "demo.txt").write_text(done.stdout + done.stderr, "utf-8")
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done
