@@ -19,6 +19,7 @@ from ratchet.local import sample
 from ratchet.local.bring_up import bring_up
 from ratchet.recipes.recipe import Recipe
 
+SCHEDULER_SECONDS = 5.0  # until the scheduler knows that the approval waits: no person is quicker
 SAMPLE_TEXT = "I was charged twice for my order and want my money back"
 
 
@@ -45,6 +46,7 @@ def run(settings: Settings, config: Path, recipe: Recipe, upload: Upload | None,
     started = Run(f"release_{recipe.line}", release.start(airflow, f"release_{recipe.line}"))
 
     def approve() -> None:
+        time.sleep(SCHEDULER_SECONDS)
         manager = release.airflow_of(settings, "release-manager")
         release.answer(manager, started.dag_id, None, release.APPROVE, "approved by `ratchet demo`")
 

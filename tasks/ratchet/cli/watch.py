@@ -42,24 +42,28 @@ class Snapshot:
     notes: dict[str, str]
 
     @property
-    def waits_for_a_person(self) -> bool:
-        return any(task.task_id == "approve" and task.state == "awaiting_input" for task in self.tasks)
+    def waiting_attempt(self) -> int | None:
+        """The number of the attempt that waits for a person's answer."""
+        waiting = (t.try_number for t in self.tasks if t.task_id == "approve" and t.state == "awaiting_input")
+        return next(waiting, None)
 
 
 def follow(airflow: Airflow, run: Run, console: Console, on_approval: Callable[[], None] | None = None) -> str:
     """Show the run until it ends; returns its last state.
 
-    When it waits for a person, `on_approval` is called once; without it, watching ends there.
+    When it waits for a person, `on_approval` is called; without it, watching ends there. Airflow may lose an answer
+    that comes while its scheduler has not seen yet that the task waits: then the next attempt is answered too.
     """
-    asked = False
+    answered: set[int] = set()
     with _Table(console) if console.is_terminal else _Lines(console) as view:
         while True:
             snapshot = _patiently(airflow, run)
             view.show(snapshot)
-            if snapshot.state in ENDED or (snapshot.waits_for_a_person and on_approval is None):
+            attempt = snapshot.waiting_attempt
+            if snapshot.state in ENDED or (attempt is not None and on_approval is None):
                 return snapshot.state
-            if snapshot.waits_for_a_person and on_approval and not asked:
-                asked = True
+            if attempt is not None and on_approval and attempt not in answered:
+                answered.add(attempt)
                 on_approval()
             time.sleep(POLL_SECONDS)
 
