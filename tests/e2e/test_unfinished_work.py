@@ -83,14 +83,14 @@ def open_ports(platform: Platform) -> list[int]:
 
 
 def processes_of(platform: Platform) -> list[str]:
-    """Command lines of whatever names the platform's folder, but for this test and who started it."""
+    """Command lines of whatever has the platform's folder in its arguments or its environment, but for this test."""
     home = str(platform.config.parent).encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            line = (folder / "cmdline").read_bytes()
-        except OSError:  # it ended meanwhile
+            line, environment = (folder / "cmdline").read_bytes(), (folder / "environ").read_bytes()
+        except OSError:  # it ended meanwhile, or is somebody else's
             continue
-        if home in line and int(folder.name) != os.getpid():
+        if home in line + environment and int(folder.name) != os.getpid():
             found.append(line.replace(b"\0", b" ").decode(errors="replace"))
     return found

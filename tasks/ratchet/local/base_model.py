@@ -1,6 +1,6 @@
 """The tiny base model of the embedded platform: a real Qwen3 that Ratchet trains itself, so that no hub is needed.
 
-    python -m ratchet.local.base_model OUT_DIR      (in the train environment; some two minutes on two cores)
+    python -m ratchet.local.base_model OUT_DIR      (in the train environment; some three minutes on two cores)
 
 Architecture, tokenizer, chat template and file formats are the real ones; the skill is small. So is the vocabulary, for
 every token to be common: a rare row of the tied, frozen embedding would cap what a fine-tune on labels that nobody

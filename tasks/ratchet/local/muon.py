@@ -10,11 +10,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (
-    3.4445,
-    -4.7750,
-    2.0315,
-)  # of the polynomial that pushes singular values towards 1, from the first source
+# Of the polynomial that pushes singular values towards 1, from the first source.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 RMS_OF_ADAMW = 0.2  # of an update's elements, from the second source
 
