@@ -67,7 +67,11 @@ def test_airflow_shows_the_release_to_who_signs_in(platform: Platform, demo: obj
     expect(page.get_by_text("finetune").first).to_be_visible()
 
 
-def test_mlflow_shows_the_training_and_the_model_in_production(platform: Platform, demo: object, page: Page) -> None:
-    page.goto(f"{platform.settings.mlflow_url}/#/models")
+def test_mlflow_shows_the_training_and_which_model_is_in_production(
+    platform: Platform, demo: object, page: Page
+) -> None:
+    page.goto(f"{platform.settings.mlflow_url}/#/experiments")
+    expect(page.get_by_role("link", name="support", exact=True).first).to_be_visible()
 
-    expect(page.get_by_text("support").first).to_be_visible()
+    page.goto(f"{platform.settings.mlflow_url}/#/models/support")
+    expect(page.get_by_text("@ production").first).to_be_visible()
