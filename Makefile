@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test cluster-test images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -67,6 +67,12 @@ test-e2e: $(BIN)/pytest setup ## one platform, one release, every end-to-end ass
 	$(BIN)/pytest tests/e2e
 
 test: check test-steps test-e2e ## everything, from nothing
+
+images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
+	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)
+
+cluster-test: $(BIN)/pytest setup ## the whole release as pods on the cluster that KUBECONFIG names (docs/cluster.md)
+	$(BIN)/pytest tests/cluster
 
 lock: | $(UV) ## pin every image's packages anew
 	for image in airflow data train evaluate convert serve ops; do \
