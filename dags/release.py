@@ -5,12 +5,13 @@ the two short cuts (a verdict that stops the run) and the person's approval.
 """
 
 from datetime import timedelta
+from functools import partial
 
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
-from ratchet.orchestration.operator import StepOperator
+from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe, names
 from ratchet.recipes.files import PolicyFiles
@@ -21,6 +22,7 @@ FILES = PolicyFiles(SETTINGS.root)
 
 
 def release(recipe: Recipe) -> DAG:
+    step = partial(step_task, recipe)
     with DAG(
         dag_id=f"release_{recipe.line}",
         description=recipe.description,
@@ -39,7 +41,7 @@ def release(recipe: Recipe) -> DAG:
             "execution_timeout": timedelta(hours=1),
         },
     ) as dag:
-        resolve = StepOperator(
+        resolve = step(
             step="resolve",
             inputs={
                 "line": recipe.line,
@@ -52,7 +54,7 @@ def release(recipe: Recipe) -> DAG:
         )
         what = resolve.output
 
-        validate = StepOperator(
+        validate = step(
             step="validate",
             inputs={
                 "upload": what["rows"],
@@ -64,7 +66,7 @@ def release(recipe: Recipe) -> DAG:
         )
         checked = validate.output
 
-        prepare = StepOperator(
+        prepare = step(
             step="prepare",
             inputs={
                 "rows": checked["accepted"],
@@ -80,7 +82,7 @@ def release(recipe: Recipe) -> DAG:
         )
         data = prepare.output
 
-        finetune = StepOperator(
+        finetune = step(
             step="finetune",
             inputs={
                 "line": recipe.line,
@@ -94,19 +96,19 @@ def release(recipe: Recipe) -> DAG:
         tuned = finetune.output
 
         questions = [task.asks(data["test"]) for task in recipe.tasks]
-        evaluate_baseline = StepOperator(
+        evaluate_baseline = step(
             task_id="evaluate_baseline",
             step="evaluate",
             inputs={"model": what["baseline"], "tasks": questions, "seed": recipe.seed},
         )
-        evaluate_candidate = StepOperator(
+        evaluate_candidate = step(
             task_id="evaluate_candidate",
             step="evaluate",
             inputs={"model": tuned["model"], "tasks": questions, "seed": recipe.seed},
         )
         before, after = evaluate_baseline.output, evaluate_candidate.output
 
-        gate = StepOperator(
+        gate = step(
             step="gate",
             inputs={
                 "candidate_report": after["report"],
@@ -117,13 +119,13 @@ def release(recipe: Recipe) -> DAG:
         )
         good_enough = proceed_unless_stopped("good_enough", gate.output["verdict"], recipe.on_inconclusive)
 
-        convert = StepOperator(
+        convert = step(
             step="convert",
             inputs={"model": tuned["model"], "prompts": data["test"], "settings": recipe.conversion},
         )
         bundle = convert.output
 
-        stage = StepOperator(
+        stage = step(
             step="stage",
             inputs={
                 "line": recipe.line,
@@ -133,11 +135,12 @@ def release(recipe: Recipe) -> DAG:
                 "candidate_report": after["report"],
                 "task": recipe.split_task.name,
                 "settings": recipe.stage,
+                "serving": recipe.serving,
             },
         )
         staged = stage.output
 
-        report = StepOperator(
+        report = step(
             step="report",
             inputs={
                 "line": recipe.line,
@@ -203,8 +206,8 @@ def release(recipe: Recipe) -> DAG:
             approvers=recipe.approvers,
             timeout_hours=recipe.approval_timeout_hours,
         )
-        promote = StepOperator(step="promote", inputs={"proposal": proposal, "approvers": recipe.approvers})
-        bake = StepOperator(
+        promote = step(step="promote", inputs={"proposal": proposal, "approvers": recipe.approvers})
+        bake = step(
             step="bake",
             inputs={
                 "line": recipe.line,
@@ -217,7 +220,7 @@ def release(recipe: Recipe) -> DAG:
             },
         )
         # Only a candidate that did not go live is unloaded; the step looks before it acts.
-        unload = StepOperator(
+        unload = step(
             step="unload",
             inputs={"line": recipe.line, "release_id": what["release_id"], "model": tuned["model"]},
         ).as_teardown(setups=stage)

@@ -30,7 +30,7 @@ from ratchet.core import log as logs
 from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, EXIT_TERMINAL, Cancelled, RatchetError, TerminalError
 from ratchet.core.log import log
-from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.memo import KEY_VARIABLE, ErrorRecord, Manifest
 from ratchet.steps import STEPS, Step
 
 
@@ -62,6 +62,7 @@ def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
     inputs = _validated(step, raw_inputs)
     run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
     key = step.key(inputs, settings, run_id=run_id, attempt=os.environ.get("RATCHET_ATTEMPT", "1"), fresh=fresh)
+    _check_expected(step, key)
     world = World(settings, settings.state / "work" / key)
     if not step.acts and (found := manifests.find(world.store, step.name, key)):
         log.info("found, not run again", extra={"step": step.name, "key": key[:12]})
@@ -88,6 +89,17 @@ def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
         extra={"step": step.name, "wall_seconds": manifest.wall_seconds, "peak_memory_mib": manifest.peak_memory_mib},
     )
     return manifest
+
+
+def _check_expected(step: Step, key: str) -> None:
+    """Raises TerminalError when whoever started this step would look for its manifest under another name."""
+    expected = os.environ.get(KEY_VARIABLE, key)
+    if key != expected:
+        raise TerminalError(
+            f"this is other work than was asked for: expected key {expected[:12]}, got {key[:12]}. The image of "
+            f"{step.name} has another lock or another version of the code than the DAG: build the images anew "
+            "(`make images`), or give Airflow the version that the images have"
+        )
 
 
 def _written(world: World, step: Step, manifest: Manifest) -> Manifest:

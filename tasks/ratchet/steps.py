@@ -45,7 +45,7 @@ class Step:
         """The name of this work. A step that acts, and one that is forced (`fresh`), is new work in every attempt."""
         lock = digest_file(settings.lock(self.image))
         version = inputs.model_dump()["contract_version"]
-        same_work = step_key(self.name, version, self.revision, inputs, lock, settings.device)
+        same_work = step_key(self.name, version, self.revision, inputs, lock, settings.device_of(self.image))
         return digest_json([same_work, run_id, attempt]) if self.acts or fresh else same_work
 
 

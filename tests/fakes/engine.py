@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ratchet.clients.engine import LoadedModel
+from ratchet.clients.probe import why_not_serving
 from ratchet.core.releases import Colour
 
 
@@ -32,6 +33,9 @@ class FakeEngine:
 
     def url(self, colour: Colour) -> str:
         return self.urls.get(colour, "http://127.0.0.1:9")
+
+    def problem(self, colour: Colour, model_sha256: str) -> str | None:
+        return why_not_serving(self.url(colour), model_sha256)
 
     def failure(self, colour: Colour) -> str | None:
         return self.died.get(colour) if colour in self.held else None

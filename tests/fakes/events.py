@@ -17,7 +17,7 @@ def sha(name: str) -> str:
 
 
 def model(name: str) -> FolderRef:
-    return FolderRef(uri=f"store://blobs/{name}", sha256=sha(name), bytes=1)
+    return FolderRef(uri=blob_uri(sha(name)), sha256=sha(name), bytes=1)
 
 
 def evidence(release: str, baseline: str = "a") -> Evidence:

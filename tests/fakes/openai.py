@@ -56,7 +56,12 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             engine = served()
-            status, content = engine.reply(self.path, asked)
+            self._say(engine, *engine.reply(self.path, asked))
+
+        def do_GET(self) -> None:
+            self._say(served(), 200, {"data": []})
+
+        def _say(self, engine: Served, status: int, content: dict[str, Any]) -> None:
             body = json.dumps(content).encode()
             self.send_response(status)
             for name, value in {**engine.headers, "Content-Length": str(len(body))}.items():

@@ -12,6 +12,7 @@ from tests.fakes.events import event, model, sha
 from tests.fakes.registry import FakeRegistry
 
 from ratchet.clients.engine import LoadedModel
+from ratchet.clients.probe import why_not_serving
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import LocalBucket, Store, StoreAway
 from ratchet.clients.world import World
@@ -84,7 +85,9 @@ class Switch:
     def url(self) -> str:
         return "http://127.0.0.1:9"
 
-    def write(self, state: RouterState) -> None:
+    def write(self, state: RouterState, instead_of: RouterState | None) -> None:
+        assert self.state == instead_of
+
         def take() -> None:
             self.state = state
             self.history.append(state)
@@ -121,6 +124,9 @@ class Engines:
     def url(self, colour: Colour) -> str:
         gone = colour in self.dead | self.broken or colour not in self.held
         return "http://127.0.0.1:9" if gone else f"{self.base_url}/{self.held[colour].model.sha256}"
+
+    def problem(self, colour: Colour, model_sha256: str) -> str | None:
+        return why_not_serving(self.url(colour), model_sha256)
 
     def failure(self, colour: Colour) -> str | None:
         return "the process ended" if colour in self.dead | self.broken else None

@@ -1,5 +1,6 @@
 """A router in memory, held to the same tests as EnvoyRouter (tests/unit/clients/test_router.py)."""
 
+from ratchet.clients.router import MovedMeanwhile
 from ratchet.core.rollout import RouterState
 
 
@@ -11,7 +12,9 @@ class FakeRouter:
     def read(self) -> RouterState | None:
         return self.state
 
-    def write(self, state: RouterState) -> None:
+    def write(self, state: RouterState, instead_of: RouterState | None) -> None:
+        if self.state != instead_of:
+            raise MovedMeanwhile("somebody else wrote")
         self.state = state
 
     def url(self) -> str:

@@ -51,7 +51,7 @@ def _has_users(inputs: BakeInputs, state: RouterState | None) -> bool:
 def _roll_back(inputs: BakeInputs, world: World, state: RouterState, asked: Golden, reason: str) -> None:
     model = _way_back(inputs, world, state, asked, reason)
     after = swapped_back(state)
-    world.router.write(after)
+    world.router.write(after, instead_of=state)
     log.warning("rolled back", extra={"to": after.active_release, "reason": reason})
     settle_or_wait(world, inputs.line, after, model, author(BY, reason))
 

@@ -45,7 +45,7 @@ class Here:
 
 def up(here: Here, _options: argparse.Namespace) -> None:
     bring_up(here.settings, here.config, here.recipe, here.console)
-    show.services(here.settings, here.console)
+    show.services(here.settings, here.world, here.console)
     show.addresses(here.settings, here.recipe, here.console)
 
 
@@ -60,7 +60,7 @@ def clean(here: Here, _options: argparse.Namespace) -> None:
 
 
 def status(here: Here, _options: argparse.Namespace) -> None:
-    show.services(here.settings, here.console)
+    show.services(here.settings, here.world, here.console)
     show.production(here.world, here.recipe, here.console)
 
 

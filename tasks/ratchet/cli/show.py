@@ -10,7 +10,9 @@ from rich.table import Table
 
 from ratchet.cli.watch import Run
 from ratchet.clients.airflow import Airflow
+from ratchet.clients.kubernetes_engine import KubernetesVllm
 from ratchet.clients.settings import Settings
+from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.readable import readable_line
@@ -28,13 +30,14 @@ def readable_to(console: Console) -> Callable[[str], None]:
     return lambda line: console.print(f"  {readable_line(line)}", markup=False, highlight=False)
 
 
-def services(settings: Settings, console: Console) -> None:
+def services(settings: Settings, world: World, console: Console) -> None:
     states = platform.states(settings)
     if not states:
         console.print("the platform is down; `ratchet up` starts it")
     table = Table(box=None, pad_edge=False)
     for heading in ("service", "state", ""):
         table.add_column(heading)
+    states = [*states, *engines_on_cluster(world)]
     for service in states:
         colour = {"running": "green", "stopped": "dim", "starting": "yellow"}.get(service.state, "red")
         table.add_row(service.name, f"[{colour}]{service.state}[/]", service.detail)
@@ -42,9 +45,14 @@ def services(settings: Settings, console: Console) -> None:
         console.print(table)
 
 
+def engines_on_cluster(world: World) -> list[ProgramState]:
+    engine = world.engine
+    return [ProgramState(*told) for told in engine.states()] if isinstance(engine, KubernetesVllm) else []
+
+
 def addresses(settings: Settings, recipe: Recipe, console: Console) -> None:
     passwords = settings.secrets / "airflow_passwords.json"
-    console.print(f"endpoint  http://127.0.0.1:{settings.ports.edge}/v1  (model: {recipe.line})")
+    console.print(f"endpoint  {settings.users_url}/v1  (model: {recipe.line})")
     console.print(
         f"Airflow   http://127.0.0.1:{settings.ports.airflow}  (users and passwords: {passwords})", soft_wrap=True
     )
@@ -121,5 +129,5 @@ def curl(settings: Settings, recipe: Recipe, text: str) -> str:
         "max_tokens": 48,
         "temperature": 0,
     }
-    url = f"http://127.0.0.1:{settings.ports.edge}/v1/chat/completions"
+    url = f"{settings.users_url}/v1/chat/completions"
     return f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"

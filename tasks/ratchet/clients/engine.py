@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
+from ratchet.clients.probe import why_not_serving
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
 from ratchet.clients.supervisor import Supervisor, SupervisorRpc
@@ -22,6 +23,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Colour
+from ratchet.core.serving import ServingSettings
 
 COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
@@ -34,6 +36,7 @@ _IN_FLIGHT = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} (\S+)$
 class LoadedModel(Contract):
     release_id: str
     model: FolderRef
+    serving: ServingSettings = ServingSettings()
 
 
 class Engine(Protocol):
@@ -57,6 +60,10 @@ class Engine(Protocol):
 
     def url(self, colour: Colour) -> str:
         """Base URL of the colour's OpenAI-compatible API, without /v1."""
+        ...
+
+    def problem(self, colour: Colour, model_sha256: str) -> str | None:
+        """Why the colour is not fit for users of this model now; None when it answers as it, with finite numbers."""
         ...
 
     def failure(self, colour: Colour) -> str | None:
@@ -99,6 +106,9 @@ class SupervisedVllm:
 
     def url(self, colour: Colour) -> str:
         return f"http://127.0.0.1:{self.ports.blue if colour == 'blue' else self.ports.green}"
+
+    def problem(self, colour: Colour, model_sha256: str) -> str | None:
+        return why_not_serving(self.url(colour), model_sha256)
 
     def failure(self, colour: Colour) -> str | None:
         intent = _intent_path(self.folder, colour)

@@ -13,7 +13,17 @@ from ratchet.clients.settings import CONFIG_VARIABLE, Settings
 from ratchet.core.errors import TerminalError
 
 # Nothing else of the caller's environment reaches a step: no token, no AIRFLOW__ variable.
-INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE")
+INHERITED = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "AWS_CA_BUNDLE",
+    "KUBECONFIG",
+)
 # The hub is never asked: models come from the store by digest.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "DO_NOT_TRACK": "1", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -1,8 +1,12 @@
 """Which colour has the users."""
 
+import fcntl
 import hashlib
 import json
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,6 +38,10 @@ class EdgeLags(TransientError, TimeoutError):
     """The edge answers, but with an older state."""
 
 
+class MovedMeanwhile(TransientError, RuntimeError):
+    """Somebody else wrote since the caller read: of two writers one wins, and the other looks again."""
+
+
 class Router(Protocol):
     """The edge in front of both colours, and the one record of what it is meant to do."""
 
@@ -41,8 +49,10 @@ class Router(Protocol):
         """The state in force; None before the first write."""
         ...
 
-    def write(self, state: RouterState) -> None:
+    def write(self, state: RouterState, instead_of: RouterState | None) -> None:
         """Make `state` the state in force, atomically; returns once the edge answers with it.
+
+        Raises MovedMeanwhile, and changes nothing, unless `instead_of` is what is in force.
 
         An edge that is down does not hinder: it comes back with the new state.
         """
@@ -73,8 +83,11 @@ class EnvoyRouter:
                 "put the file back from a copy, or delete it: `ratchet up` then sends users to what the ledger says"
             ) from error
 
-    def write(self, state: RouterState) -> None:
-        replace_file(self.path, routes(state))
+    def write(self, state: RouterState, instead_of: RouterState | None) -> None:
+        with _alone(self.path.parent):
+            if self.read() != instead_of:
+                raise MovedMeanwhile(f"{self.path} was changed by somebody else meanwhile; look again, then run again")
+            replace_file(self.path, routes(state))
         started = time.monotonic()
         version = version_of(state)
         while (answered := self._version_in_force()) != version:
@@ -101,6 +114,18 @@ class EnvoyRouter:
         except httpx.TransportError:
             return None
         return str(response.headers.get(VERSION_HEADER, "none"))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One writer at a time; the lock goes with its process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def routes(state: RouterState | None) -> bytes:

@@ -54,7 +54,10 @@ class S3Bucket:
                 return True
             if refusal == ["PreconditionFailed"]:
                 return False
-        raise StoreAway(f"cannot write {self.uri(key)}: {MAX_CONFLICTS} conflicts with other writers; run again")
+        raise StoreAway(
+            f"cannot write {key} in s3://{self.bucket}/{self.prefix}: {MAX_CONFLICTS} conflicts with other writers; "
+            "run again"
+        )
 
     def fetch(self, key: str, target: Path) -> None:
         with self._answers(f"read {key}", absent=key):
@@ -76,15 +79,6 @@ class S3Bucket:
             for page in pages:
                 for entry in page.get("Contents", ()):
                     yield entry["Key"].removeprefix(self.prefix)
-
-    def uri(self, key: str) -> str:
-        return f"s3://{self.bucket}/{self.prefix}{key}"
-
-    def key(self, uri: str) -> str:
-        root = self.uri("")
-        if not uri.startswith(root):
-            raise TerminalError(f"{uri!r} is not in this store: expected {root}KEY")
-        return uri.removeprefix(root)
 
     def _put(self, key: str, source: Path) -> None:
         with source.open("rb") as content:

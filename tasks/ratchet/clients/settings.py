@@ -3,14 +3,17 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from ratchet.core.contract import Contract
 from ratchet.core.errors import TerminalError
 
 CONFIG_VARIABLE = "RATCHET_CONFIG"
+LOOPBACK = "127.0.0.1"
+# What differs from place to place under one file: where the project is, where to write, how many cores to use.
+OVERRIDES = {"root": "RATCHET_ROOT", "state_dir": "RATCHET_STATE_DIR", "step_threads": "RATCHET_STEP_THREADS"}
 
 
 class StoreSettings(Contract):
@@ -33,6 +36,28 @@ class Ports(Contract):
     green: int = 8702
 
 
+class KubernetesSettings(Contract):
+    """Which cluster, where in it, and which images. The recipe says what a step's pod needs (recipes/resources.py).
+
+    `kubeconfig` and `context` choose the cluster; without them a pod uses its own, a person the current context.
+    `images` names single images in full (by digest, say); the others are `image_prefix`/IMAGE:`image_tag`.
+    `edge_url` is where people reach the users' endpoint from outside; pods use the Service.
+    `router`: "service" moves a Service's selector; "gateway" sets the weights of an HTTPRoute.
+    """
+
+    namespace: str = "ratchet"
+    kubeconfig: Path | None = None
+    context: str | None = None
+    image_prefix: str = "ratchet"
+    image_tag: str = ""
+    images: dict[str, str] = Field(default={})
+    edge_url: str = ""
+    router: Literal["service", "gateway"] = "service"
+    schedule_timeout_seconds: PositiveInt = 900
+    start_timeout_seconds: PositiveInt = 900
+    log_interval_seconds: PositiveInt = 20
+
+
 class Settings(Contract):
     """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
@@ -44,9 +69,20 @@ class Settings(Contract):
     recipe: str = "support"
     store: StoreSettings = StoreSettings()
     ports: Ports = Ports()
+    kubernetes: KubernetesSettings = KubernetesSettings()
     device: Literal["cpu", "cuda"] = "cpu"
     tracking_uri: str = ""
     step_threads: int = Field(default=0, ge=0, description="threads per step; 0 is one per core")
+
+    @model_validator(mode="after")
+    def _pods_reach_what_they_need(self) -> Self:
+        if self.runtime == "kubernetes" and self.store.kind != "s3":
+            raise ValueError(
+                'runtime = "kubernetes" needs [store] kind = "s3": pods do not see this machine\'s folders'
+            )
+        if self.runtime == "kubernetes" and not self.tracking_uri:
+            raise ValueError('runtime = "kubernetes" needs tracking_uri, an MLflow server that pods reach')
+        return self
 
     @property
     def state(self) -> Path:
@@ -65,6 +101,13 @@ class Settings(Contract):
         return Path(os.environ.get("RATCHET_SECRETS_DIR") or self.state / "secrets")
 
     @property
+    def users_url(self) -> str:
+        """Where people ask the model in production, without /v1."""
+        if self.runtime == "kubernetes":
+            return self.kubernetes.edge_url or f"http://{self.recipe}.{self.kubernetes.namespace}.svc:8000"
+        return f"http://{LOOPBACK}:{self.ports.edge}"
+
+    @property
     def mlflow_url(self) -> str:
         return self.tracking_uri or f"http://127.0.0.1:{self.ports.mlflow}"
 
@@ -73,7 +116,12 @@ class Settings(Contract):
         return self.root / self.environments_dir / image / "bin" / "python"
 
     def lock(self, image: str) -> Path:
-        return self.root / "containers" / image / f"requirements.{self.device}.txt"
+        return self.root / "containers" / image / f"requirements.{self.device_of(image)}.txt"
+
+    def device_of(self, image: str) -> str:
+        """An image that computes nothing on a GPU has one lock, whatever the platform's device."""
+        own = self.root / "containers" / image / f"requirements.{self.device}.txt"
+        return self.device if own.is_file() else "cpu"
 
 
 class BadSettings(TerminalError, ValueError):
@@ -85,6 +133,8 @@ def load(path: Path | None = None) -> Settings:
     found = find(path)
     try:
         fields = tomllib.loads(found.read_text("utf-8"))
+        here = {name: os.environ[variable] for name, variable in OVERRIDES.items() if variable in os.environ}
+        fields = {**fields, **here}
         return Settings(**{**fields, "root": (found.parent / fields.get("root", ".")).resolve()})
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{found}: cannot be read as TOML: {error}") from error

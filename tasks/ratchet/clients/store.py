@@ -18,7 +18,16 @@ from typing import Protocol
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import RatchetError, TerminalError, TransientError
 from ratchet.core.log import log
-from ratchet.core.refs import CHUNK_BYTES, FileRef, FolderRef, digest_file, list_folder, listing_json
+from ratchet.core.refs import (
+    CHUNK_BYTES,
+    FileRef,
+    FolderRef,
+    blob_key,
+    blob_uri,
+    digest_file,
+    list_folder,
+    listing_json,
+)
 
 
 class Bucket(Protocol):
@@ -36,12 +45,6 @@ class Bucket(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that starts with `prefix`, sorted."""
-        ...
-
-    def uri(self, key: str) -> str: ...
-
-    def key(self, uri: str) -> str:
-        """The inverse of `uri`. Raises TerminalError for a uri of another bucket."""
         ...
 
 
@@ -112,15 +115,6 @@ class LocalBucket:
         found = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
         yield from sorted(key for key in found if key.startswith(prefix))
 
-    def uri(self, key: str) -> str:
-        return f"store://{key}"
-
-    def key(self, uri: str) -> str:
-        scheme, _, key = uri.partition("://")
-        if scheme != "store" or ".." in Path(key).parts:
-            raise TerminalError(f"{uri!r} is not in this store: expected store://KEY")
-        return key
-
     def _staging(self) -> Path:
         """Where files are written before they get their name; what a killed writer left there long ago is removed."""
         staging = self.root / "incoming"
@@ -158,9 +152,8 @@ class Store:
 
     def put_file(self, path: Path) -> FileRef:
         sha256 = digest_file(path)
-        key = _blob_key(sha256)
-        self.bucket.create(key, path)
-        return FileRef(uri=self.bucket.uri(key), sha256=sha256, bytes=path.stat().st_size)
+        self.bucket.create(blob_key(sha256), path)
+        return FileRef(uri=blob_uri(sha256), sha256=sha256, bytes=path.stat().st_size)
 
     def put_bytes(self, content: bytes) -> FileRef:
         with self._temporary() as path:
@@ -177,7 +170,7 @@ class Store:
 
     def fetch_file(self, ref: FileRef, target: Path) -> Path:
         """Copy to `target` and verify. Raises DigestMismatch, MissingObject."""
-        self._fetch(self.bucket.key(ref.uri), ref.sha256, target)
+        self._fetch(_key(ref), ref.sha256, target)
         return target
 
     def read_bytes(self, ref: FileRef) -> bytes:
@@ -202,14 +195,14 @@ class Store:
 
     def _fetch_entries(self, ref: FolderRef, temporary: Path) -> Path:
         listing = temporary / "listing"
-        self._fetch(self.bucket.key(ref.uri), ref.sha256, listing)
+        self._fetch(_key(ref), ref.sha256, listing)
         folder = temporary / "folder"
         for name, sha256 in json.loads(listing.read_bytes()):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise TerminalError(f"folder {ref.uri} lists {name!r}: expected a path inside the folder")
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fetch(_blob_key(sha256), sha256, path)
+            self._fetch(blob_key(sha256), sha256, path)
         return folder
 
     # named records
@@ -260,5 +253,10 @@ class Store:
             yield Path(name) / "content"
 
 
-def _blob_key(sha256: str) -> str:
-    return f"blobs/{sha256[:2]}/{sha256}"
+def _key(ref: FileRef | FolderRef) -> str:
+    """Raises TerminalError for a ref that is not one of ours."""
+    if ref.uri != blob_uri(ref.sha256):
+        raise TerminalError(
+            f"{ref.uri!r} is not in this store: expected {blob_uri(ref.sha256)}, as for every file of it"
+        )
+    return blob_key(ref.sha256)

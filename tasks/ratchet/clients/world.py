@@ -11,6 +11,7 @@ from ratchet.clients.settings import Settings
 from ratchet.clients.store import Bucket, LocalBucket, Store
 
 if TYPE_CHECKING:
+    from ratchet.clients.cluster import Cluster
     from ratchet.clients.engine import Engine
     from ratchet.clients.ledger import Journal, Ledger
     from ratchet.clients.registry import Registry
@@ -56,13 +57,28 @@ class World:
         return MlflowRegistry(self.settings.mlflow_url)
 
     @cached_property
+    def cluster(self) -> "Cluster":
+        from ratchet.clients.cluster import Cluster
+
+        return Cluster(self.settings.kubernetes)
+
+    @cached_property
     def router(self) -> "Router":
+        if self.settings.runtime == "kubernetes":
+            from ratchet.clients.kubernetes_router import GatewayRouter, ServiceRouter
+
+            kind = GatewayRouter if self.settings.kubernetes.router == "gateway" else ServiceRouter
+            return kind(self.settings, self.cluster)
         from ratchet.clients.router import EnvoyRouter
 
         return EnvoyRouter(self.settings.state / "router", self.settings.ports)
 
     @cached_property
     def engine(self) -> "Engine":
+        if self.settings.runtime == "kubernetes":
+            from ratchet.clients.kubernetes_engine import KubernetesVllm
+
+            return KubernetesVllm(self.settings, self.cluster)
         from ratchet.clients.engine import SupervisedVllm
 
         return SupervisedVllm(self.settings, self.store)

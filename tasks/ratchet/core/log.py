@@ -5,12 +5,15 @@ A record: {"at": "2026-01-05T03:00:00.120+00:00", "level": "info", "event": "pro
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
 log = logging.getLogger("ratchet")
 PROGRESS = "progress"
+# "readable" where nobody parses the lines, as in a pod: its log is what people see.
+FORMAT_VARIABLE = "RATCHET_LOG"
 _PLAIN = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -43,7 +46,8 @@ def readable(event: str, fields: dict[str, Any]) -> str:
 def configure(for_people: bool = False) -> None:
     """Send Ratchet's events to stderr, as JSON unless a person watches; called once by each entry point."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Readable() if for_people or sys.stderr.isatty() else JsonLines())
+    readably = for_people or sys.stderr.isatty() or os.environ.get(FORMAT_VARIABLE) == "readable"
+    handler.setFormatter(Readable() if readably else JsonLines())
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False

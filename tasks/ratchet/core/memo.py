@@ -9,6 +9,9 @@ from pydantic import AwareDatetime, NonNegativeFloat
 
 from ratchet.core.contract import Contract, Sha256, digest_json
 
+# Set by who starts a step elsewhere: the key under which the manifest is expected.
+KEY_VARIABLE = "RATCHET_KEY"
+
 
 def step_key(
     step: str, contract_version: int, revision: int, inputs: Contract, lock_sha256: str, device: str

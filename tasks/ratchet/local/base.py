@@ -70,8 +70,8 @@ def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
         log.info("released the base model", extra={"line": recipe.line, "model": base.sha256[:12]})
     live = production(ledger.events())
     if live and world.router.read() is None:
-        world.engine.load("blue", LoadedModel(release_id=live.release_id, model=live.model))
-        world.router.write(first_state("blue", live.release_id, live.model.sha256, live.seq))
+        world.engine.load("blue", LoadedModel(release_id=live.release_id, model=live.model, serving=recipe.serving))
+        world.router.write(first_state("blue", live.release_id, live.model.sha256, live.seq), instead_of=None)
 
 
 def _cache_key(settings: Settings) -> str:

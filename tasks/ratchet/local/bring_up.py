@@ -16,6 +16,7 @@ from ratchet.local import base, platform
 from ratchet.recipes.recipe import Recipe
 
 READY_SECONDS = 420.0
+CLUSTER_READY_SECONDS = 1200.0  # a node may have to pull the image first
 
 
 def bring_up(settings: Settings, config: Path, recipe: Recipe, console: Console) -> None:
@@ -29,14 +30,17 @@ def bring_up(settings: Settings, config: Path, recipe: Recipe, console: Console)
         model = base.ensure_base(settings, world, recipe, _teller(console))
         base.bootstrap(world, recipe, model)
         healthy.result()
-    wait_answering(settings, recipe, console)
+    if settings.runtime == "kubernetes":
+        wait_ready_on_cluster(world, console)
+    else:
+        wait_answering(settings, recipe, console)
     console.print(f"the platform is up after {time.monotonic() - started:.0f} s")
 
 
 def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None:
     """Return when a real chat is answered through the edge."""
     console.print("waiting for the model in production to answer (vLLM takes a minute to start)")
-    url = f"http://127.0.0.1:{settings.ports.edge}/v1/chat/completions"
+    url = f"{settings.users_url}/v1/chat/completions"
     body = {"model": recipe.line, "messages": [{"role": "user", "content": "What is 2 + 2?"}], "max_tokens": 4}
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
@@ -51,6 +55,23 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
             raise platform.NotHealthy(f"{gave_up[0]} ended; the end of its log:\n{platform.tail(settings, gave_up[0])}")
         time.sleep(1.0)
     raise platform.NotHealthy(f"no answer through {url} after {READY_SECONDS:.0f} s; see {settings.state / 'logs'}")
+
+
+def wait_ready_on_cluster(world: World, console: Console) -> None:
+    """Return when the pods with the users have generated a token: the users' address may not be reached from here."""
+    state = world.router.read()
+    if state is None:
+        raise platform.NotHealthy(
+            "nothing is in production on the cluster, although it was just released; run it again"
+        )
+    console.print(f"waiting for the pods of {state.active} to answer")
+    deadline = time.monotonic() + CLUSTER_READY_SECONDS
+    while problem := world.engine.problem(state.active, state.active_model):
+        if failure := world.engine.failure(state.active):
+            raise platform.NotHealthy(f"{state.active} does not come up: {failure}")
+        if time.monotonic() > deadline:
+            raise platform.NotHealthy(f"{state.active} is not ready after {CLUSTER_READY_SECONDS:.0f} s: {problem}")
+        time.sleep(2.0)
 
 
 def _teller(console: Console) -> Callable[[str], None]:

@@ -34,7 +34,7 @@ class NotHealthy(TransientError, TimeoutError):
 
 def start(settings: Settings, config: Path) -> bool:
     """Start every service that does not run yet; says whether the platform was down."""
-    if missing := environments.missing(settings):
+    if settings.runtime == "process" and (missing := environments.missing(settings)):
         raise TerminalError(f"no environments for {', '.join(missing)}: run `make setup`")
     if is_up(settings):
         start_again(settings)
@@ -43,7 +43,8 @@ def start(settings: Settings, config: Path) -> bool:
     check_ports(settings)
     settings.state.mkdir(parents=True, exist_ok=True)
     make_secrets(settings)
-    edge.write(settings)
+    if settings.runtime == "process":
+        edge.write(settings)
     path = services.write_config(settings, config)
     migrate(settings, config)
     supervisord = Path(sys.executable).parent / "supervisord"
@@ -54,7 +55,8 @@ def start(settings: Settings, config: Path) -> bool:
 
 def start_again(settings: Settings) -> None:
     """Start the services that gave up, in a platform that otherwise runs."""
-    edge.write(settings)
+    if settings.runtime == "process":
+        edge.write(settings)
     for service in states(settings):
         if service.state in ENDED:
             log.info("starting again", extra={"service": service.name})
@@ -95,11 +97,10 @@ def supervisor(settings: Settings) -> SupervisorRpc:
 
 def wait_healthy(settings: Settings, timeout_seconds: float = 240.0) -> None:
     """Return when Airflow, MLflow and the edge answer. Raises NotHealthy with the log of one that does not."""
-    waiting = {
-        "airflow-api-server": f"http://127.0.0.1:{settings.ports.airflow}/api/v2/monitor/health",
-        "mlflow": f"{settings.mlflow_url}/health",
-        "envoy": f"http://127.0.0.1:{settings.ports.edge_admin}/ready",
-    }
+    waiting = {"airflow-api-server": f"http://127.0.0.1:{settings.ports.airflow}/api/v2/monitor/health"}
+    if settings.runtime == "process":
+        waiting["mlflow"] = f"{settings.mlflow_url}/health"
+        waiting["envoy"] = f"http://127.0.0.1:{settings.ports.edge_admin}/ready"
     deadline = time.monotonic() + timeout_seconds
     while waiting:
         for name, url in list(waiting.items()):
@@ -119,9 +120,15 @@ def tail(settings: Settings, service: str, num_lines: int = 15) -> str:
     return "\n".join(lines[-num_lines:])
 
 
+def ports_of(settings: Settings) -> dict[str, int]:
+    """The ports that the platform listens on."""
+    ports = dict(settings.ports)
+    return ports if settings.runtime == "process" else {"airflow": ports["airflow"]}
+
+
 def check_ports(settings: Settings) -> None:
     """Raises PortTaken before anything is started."""
-    for name, port in dict(settings.ports).items():
+    for name, port in ports_of(settings).items():
         with socket.socket() as probe:
             # As servers do: a port in TIME_WAIT is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -193,7 +200,7 @@ def _answers(name: str, url: str) -> bool:
 
 
 def _any_port_open(settings: Settings) -> bool:
-    for port in dict(settings.ports).values():
+    for port in ports_of(settings).values():
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return True

@@ -20,6 +20,8 @@ MLFLOW_ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
 }
 
+INHERITED = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "KUBECONFIG")
+
 
 @dataclass(frozen=True)
 class Program:
@@ -30,14 +32,20 @@ class Program:
 
 
 def programs(settings: Settings, config: Path) -> list[Program]:
+    """With steps on a cluster, MLflow and the serving side are there too: only Airflow runs here."""
     airflow = airflow_environment(settings, config)
     command = str(Path(sys.executable).parent / "airflow")
-    return [
-        Program("mlflow", mlflow_command(settings), MLFLOW_ENVIRONMENT),
-        Program("envoy", edge.command(settings)),
+    here = [
         Program("airflow-api-server", [command, "api-server"], airflow),
         Program("airflow-scheduler", [command, "scheduler"], airflow),
         Program("airflow-dag-processor", [command, "dag-processor"], airflow),
+    ]
+    if settings.runtime == "kubernetes":
+        return [*here, Program("airflow-triggerer", [command, "triggerer"], airflow)]
+    return [
+        Program("mlflow", mlflow_command(settings), MLFLOW_ENVIRONMENT),
+        Program("envoy", edge.command(settings)),
+        *here,
         *(engine(settings, config, colour) for colour in ("blue", "green")),
     ]
 
@@ -68,8 +76,10 @@ def airflow_environment(settings: Settings, config: Path) -> dict[str, str]:
         "CORE__DAGS_FOLDER": str(settings.root / "dags"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
-        # Two steps that compute on the same cores take longer than one after the other.
-        "CORE__PARALLELISM": "1",
+        # Two steps that compute on the same cores take longer than one after the other; pods have cores of their own.
+        "CORE__PARALLELISM": "1" if settings.runtime == "process" else "4",
+        # An API server of a cluster that is away for minutes must not end what runs there (at most 15 s between tries).
+        "WORKERS__API_RETRIES": "20",
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "engineer:admin,release-manager:user",
@@ -123,7 +133,7 @@ def write_config(settings: Settings, config: Path) -> Path:
 
 def _section(program: Program, logs: Path) -> dict[str, str]:
     guarded = [sys.executable, guard.__file__, "--grace", GUARD_GRACE_SECONDS, *program.command]
-    inherited = {name: os.environ[name] for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE") if name in os.environ}
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     environment = {**inherited, **program.environment, "PYTHONUNBUFFERED": "1"}
     return {
         "command": _escaped(" ".join(f'"{part}"' for part in guarded)),

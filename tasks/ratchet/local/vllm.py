@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ratchet.clients.engine import COLOURS, LoadedModel, model_folder, read_intent, serving_folder
-from ratchet.clients.process import INHERITED, OFFLINE
-from ratchet.clients.settings import Settings, load
+from ratchet.clients.settings import LOOPBACK, load
 from ratchet.clients.store import Store
 from ratchet.clients.world import bucket_of
 from ratchet.core import log as logs
@@ -19,14 +18,10 @@ from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.core.refs import digest_folder
-from ratchet.core.releases import Colour
+from ratchet.serving.command import Listening, command, environment
+from ratchet.serving.middleware import COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
 
-MAX_CONCURRENT_ANSWERS = 16
-# vLLM refuses new requests and finishes old ones for so long after it was told to stop; its default cuts them at once.
 SHUTDOWN_SECONDS = 60
-KV_CACHE_GIB = 1
-# Longer than the edge keeps an idle connection (local/edge.py).
-KEEP_ALIVE_SECONDS = 75
 
 
 class NothingIntended(TerminalError, LookupError):
@@ -55,7 +50,11 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     folder = verified_folder(store, serving_folder(settings), intended)
     check_model_folder(folder)
     log.info("starting vLLM", extra={"colour": colour, "release": intended.release_id, "model": folder.name[:12]})
-    os.execve(sys.executable, command(settings, colour, intended, folder), environment(settings))  # noqa: S606
+    port = settings.ports.blue if colour == "blue" else settings.ports.green
+    arguments = command(settings.recipe, intended, folder, settings.device, Listening(LOOPBACK, port, SHUTDOWN_SECONDS))
+    told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
+    cache = serving_folder(settings) / "cache"
+    os.execve(sys.executable, arguments, environment(cache, settings.step_threads or 1, told))  # noqa: S606
 
 
 def verified_folder(store: Store, serving: Path, intended: LoadedModel) -> Path:
@@ -69,38 +68,6 @@ def verified_folder(store: Store, serving: Path, intended: LoadedModel) -> Path:
         log.warning("the model's files were changed on disk: fetched anew", extra={"folder": str(folder)})
         shutil.rmtree(folder)
     return store.fetch_folder(intended.model, folder)  # what it fetches it verifies
-
-
-def command(settings: Settings, colour: Colour, intended: LoadedModel, folder: Path) -> list[str]:
-    """vLLM's own `vllm` script does not start in the CPU build (its package metadata is missing): the module does."""
-    port = settings.ports.blue if colour == "blue" else settings.ports.green
-    names = dict.fromkeys((settings.recipe, intended.release_id, intended.model.sha256))
-    return [
-        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", str(folder), "--served-model-name", *names),
-        *("--host", "127.0.0.1", "--port", str(port)),
-        *("--dtype", "float32", "--enforce-eager", "--max-num-seqs", str(MAX_CONCURRENT_ANSWERS)),
-        *("--shutdown-timeout", str(SHUTDOWN_SECONDS)),
-        *("--disable-uvicorn-access-log", "--no-enable-log-requests"),
-    ]
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """All that vLLM sees. Not PYTHONDONTWRITEBYTECODE: three processes compiling what they import cost 40 s."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    cache = serving_folder(settings) / "cache"
-    return {
-        **inherited,
-        **OFFLINE,
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_CPU_KVCACHE_SPACE": str(KV_CACHE_GIB),
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": str(settings.step_threads or 1),
-        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_SECONDS),
-        "VLLM_CACHE_ROOT": str(cache / "vllm"),
-        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
-        "PYTHONUNBUFFERED": "1",
-    }
 
 
 if __name__ == "__main__":

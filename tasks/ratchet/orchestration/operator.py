@@ -1,4 +1,4 @@
-"""The one operator of every step: find the work by its key or have the runtime do it; return the manifest's outputs."""
+"""The task of every step: find the work by its key or have it done; return the manifest's outputs."""
 
 import os
 from collections.abc import Sequence
@@ -11,50 +11,56 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from pydantic import BaseModel
 
 from ratchet.clients import manifests
+from ratchet.clients.pod_status import Ending
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, load
 from ratchet.clients.store import Store
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, EXIT_TERMINAL
 from ratchet.core.memo import ErrorRecord, Manifest
-from ratchet.orchestration.runtime import Runtime, Work, runtime_of
+from ratchet.orchestration.runtime import ProcessRuntime, Work
+from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
 
-class StepOperator(BaseOperator):
-    """Run one step of the table as an Airflow task.
+def step_task(
+    recipe: Recipe, *, step: str, inputs: dict[str, Any], publishes: Sequence[Path] = (), **kwargs: Any
+) -> BaseOperator:
+    """One step of the table as an Airflow task; `ratchet.toml` says whether it runs in a process or in a pod.
 
     Args:
         step: the step's word.
-        inputs: the fields of the step's Inputs contract; values may be outputs of other steps (`step.output["field"]`).
+        inputs: the fields of the step's Inputs contract; values may be outputs of other steps (`task.output["field"]`).
         publishes: policy files that the step's inputs name by digest; they are put into the store first.
     """
+    fields = {"task_id": step, **kwargs, "step": step, "inputs": sealed(inputs), "publishes": [*map(str, publishes)]}
+    if load().runtime == "process":
+        return StepOperator(**fields)
+    # Importing the Kubernetes operator takes seconds, which a laptop's DAGs need not pay.
+    from ratchet.orchestration.pod_step import PodStep
+
+    return PodStep(line=recipe.line, pod_resources=recipe.pod_of(step), **fields)
+
+
+class StepOperator(BaseOperator):
+    """A step as a process in its image's environment, on Airflow's own machine."""
 
     template_fields: Sequence[str] = ("inputs",)
     ui_color = "#e8f0fe"
 
-    def __init__(self, *, step: str, inputs: dict[str, Any], publishes: Sequence[Path] = (), **kwargs: Any) -> None:
-        kwargs.setdefault("task_id", step)
+    def __init__(self, *, step: str, inputs: dict[str, Any], publishes: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(multiple_outputs=True, **kwargs)
         self.step = step
-        # Only references are rendered: a prompt or a task's YAML may hold {{ }} of its own.
-        self.inputs = {name: _sealed(value) for name, value in inputs.items()}
-        self.publishes = [str(path) for path in publishes]
-        self._runtime: Runtime | None = None
+        self.inputs = inputs
+        self.publishes = publishes
+        self._runtime: ProcessRuntime | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
-        settings, step = load(), STEPS[self.step]
+        settings = load()
         store = World(settings, settings.scratch).store
-        for path in self.publishes:
-            store.put_file(Path(path))
-        inputs = step.inputs.model_validate(self.inputs)
-        run_id, attempt = context["run_id"], str(context["ti"].try_number)
-        key = step.key(inputs, settings, run_id=run_id, attempt=attempt)
-        manifest = manifests.find(store, self.step, key)
-        if manifest:
-            self.log.info("found, not run again: %s %s", self.step, key[:12])
-        else:
-            manifest = self._do(settings, store, Work(step, inputs, key, run_id, attempt))
+        publish(store, self.publishes)
+        work = work_of(self.step, self.inputs, context, settings)
+        manifest = found(store, work, self.log.info) or self._do(settings, store, work)
         return dict(manifest.outputs)
 
     def on_kill(self) -> None:
@@ -63,28 +69,57 @@ class StepOperator(BaseOperator):
 
     def _do(self, settings: Settings, store: Store, work: Work) -> Manifest:
         started = datetime.now(UTC)
-        self._runtime = runtime_of(settings, Path(os.environ[CONFIG_VARIABLE]))
-        exit_code = self._runtime.run(work, self.log.info)
-        manifest = manifests.find(store, self.step, work.key) if exit_code == EXIT_DONE else None
-        if manifest:
-            return manifest
-        raise failure(self.step, exit_code, manifests.newest_error(store, self.step, work.key, since=started))
+        self._runtime = ProcessRuntime(settings, Path(os.environ[CONFIG_VARIABLE]))
+        return concluded(store, work, Ending(self._runtime.run(work, self.log.info)), started, self.log.warning)
 
 
-def failure(step: str, exit_code: int, record: ErrorRecord | None) -> AirflowException:
+def publish(store: Store, paths: Sequence[str]) -> None:
+    for path in paths:
+        store.put_file(Path(path))
+
+
+def work_of(step: str, inputs: dict[str, Any], context: Any, settings: Settings) -> Work:
+    """This attempt at this step's work, from inputs that Airflow has rendered."""
+    known, checked = STEPS[step], STEPS[step].inputs.model_validate(inputs)
+    run_id, attempt = context["run_id"], str(context["ti"].try_number)
+    return Work(known, checked, known.key(checked, settings, run_id=run_id, attempt=attempt), run_id, attempt)
+
+
+def found(store: Store, work: Work, say: Any) -> Manifest | None:
+    manifest = manifests.find(store, work.step.name, work.key)
+    if manifest:
+        say("found, not run again: %s %s", work.step.name, work.key[:12])
+    return manifest
+
+
+def concluded(store: Store, work: Work, ending: Ending, started: datetime, warn: Any) -> Manifest:
+    """The manifest of work that has ended. Raises what Airflow is to make of work that left none."""
+    manifest = manifests.find(store, work.step.name, work.key)
+    if manifest is None:
+        raise failure(work.step.name, ending, manifests.newest_error(store, work.step.name, work.key, since=started))
+    if ending.exit_code != EXIT_DONE:  # the manifest is written last: all of the work was done before
+        warn("%s ended with exit code %s after its work was done. %s", work.step.name, ending.exit_code, ending.why)
+    return manifest
+
+
+def failure(step: str, ending: Ending, record: ErrorRecord | None) -> AirflowException:
     """What Airflow is to make of a step that left no manifest: skip, fail now, or fail and retry."""
-    said = f"{record.error}: {record.message}" if record else "it left no error record; its log is above"
-    if exit_code == EXIT_NOTHING_TO_DO:
+    told = [f"{record.error}: {record.message}" if record else "", ending.why]
+    said = "; ".join(part for part in told if part) or "it left no error record; its log is above"
+    if ending.exit_code == EXIT_NOTHING_TO_DO:
         return AirflowSkipException(f"{step}: nothing to do. {said}")
-    if exit_code == EXIT_TERMINAL:
+    if ending.exit_code == EXIT_TERMINAL:
         return AirflowFailException(f"{step} failed and a retry cannot help. {said}")
-    if exit_code == EXIT_DONE:
-        return AirflowException(f"{step} ended with 0 but wrote no manifest, so it is not done")
-    return AirflowException(f"{step} ended with exit code {exit_code}; a retry may help. {said}")
+    if ending.exit_code == EXIT_DONE:
+        return AirflowException(f"{step} ended with 0 but wrote no manifest, so it is not done. {said}")
+    return AirflowException(f"{step} ended with exit code {ending.exit_code}; a retry may help. {said}")
 
 
-def _sealed(value: Any) -> Any:
-    """Plain data with every constant string kept from Jinja; references stay references."""
+def sealed(value: Any) -> Any:
+    """Plain data with every constant string kept from Jinja; only references are rendered.
+
+    A prompt or a task's YAML may hold {{ }} of its own.
+    """
     if isinstance(value, XComArg):
         return value
     if isinstance(value, Contract):
@@ -92,7 +127,7 @@ def _sealed(value: Any) -> Any:
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     if isinstance(value, dict):
-        return {name: _sealed(item) for name, item in value.items()}
+        return {name: sealed(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_sealed(item) for item in value]
+        return [sealed(item) for item in value]
     return literal(value) if isinstance(value, str) else value

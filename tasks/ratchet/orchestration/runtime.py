@@ -1,15 +1,13 @@
-"""Where steps run. The process runtime starts them in the images' environments on this machine."""
+"""The process runtime: a step in its image's environment on this machine."""
 
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from ratchet.clients.process import started, step_environment
 from ratchet.clients.settings import Settings
 from ratchet.core.contract import Contract
-from ratchet.core.errors import TerminalError
 from ratchet.core.readable import readable_line
 from ratchet.steps import Step
 
@@ -25,16 +23,6 @@ class Work:
     attempt: str
 
 
-class Runtime(Protocol):
-    def run(self, work: Work, on_line: Callable[[str], None]) -> int:
-        """Do the work, pass its log on line by line, return its exit code."""
-        ...
-
-    def kill(self) -> None:
-        """End the work and everything it started."""
-        ...
-
-
 class ProcessRuntime:
     def __init__(self, settings: Settings, config: Path) -> None:
         self._settings = settings
@@ -42,6 +30,7 @@ class ProcessRuntime:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, work: Work, on_line: Callable[[str], None]) -> int:
+        """Do the work, pass its log on line by line, return its exit code."""
         python = self._settings.python(work.step.image)
         run = {"RATCHET_RUN_ID": work.run_id, "RATCHET_ATTEMPT": work.attempt}
         environment = step_environment(self._settings, self._config, run)
@@ -51,11 +40,6 @@ class ProcessRuntime:
             return self._process.wait()
 
     def kill(self) -> None:
+        """End the work and everything it started."""
         if self._process and self._process.poll() is None:
             self._process.terminate()
-
-
-def runtime_of(settings: Settings, config: Path) -> Runtime:
-    if settings.runtime == "process":
-        return ProcessRuntime(settings, config)
-    raise TerminalError(f"ratchet.toml says runtime = {settings.runtime!r}; this version runs steps as 'process' only")

@@ -3,7 +3,6 @@
 import time
 from datetime import UTC, datetime
 
-from ratchet.clients.probe import why_not_serving
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
 from ratchet.clients.tracking import tell_missed_runs
@@ -50,7 +49,7 @@ def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) ->
     loaded = world.engine.loaded(colour)
     problem = None
     if not state.serves(inputs.release_id, inputs.model.sha256):
-        problem = world.engine.failure(colour) or why_not_serving(world.engine.url(colour), inputs.model.sha256)
+        problem = world.engine.failure(colour) or world.engine.problem(colour, inputs.model.sha256)
     return Preview(colour=colour, model_sha256=loaded.model.sha256 if loaded else None, problem=problem)
 
 
@@ -58,5 +57,5 @@ def _move(world: World, state: RouterState, intent: LedgerEvent) -> tuple[Router
     """The state in force afterwards, and how many seconds the switch took."""
     moved = switched_to(state, other(state.active), intent.release_id, intent.model.sha256, intent.seq)
     started = time.monotonic()
-    world.router.write(moved)
+    world.router.write(moved, instead_of=state)
     return moved, time.monotonic() - started

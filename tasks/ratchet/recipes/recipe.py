@@ -9,8 +9,10 @@ from ratchet.convert.contract import ConvertSettings
 from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.refs import FileRef
+from ratchet.core.serving import ServingSettings
 from ratchet.finetune.contract import QloraSettings
 from ratchet.prepare.contract import SplitPolicy
+from ratchet.recipes.resources import TINY, PodResources
 from ratchet.stage.contract import StageSettings
 from ratchet.validate.contract import DataRules
 
@@ -56,10 +58,15 @@ class Recipe(Contract):
     conversion_blocks: bool = True
     stage: StageSettings = StageSettings()
     bake: BakeSettings = BakeSettings()
+    serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
     approvers: tuple[str, ...] = Field(min_length=1)
     approval_timeout_hours: PositiveInt = 72
     seed: int = 0
+    pods: dict[str, PodResources] = TINY
+
+    def pod_of(self, step: str) -> PodResources:
+        return self.pods.get(step, PodResources())
 
     @property
     def sha256(self) -> Sha256:

@@ -7,6 +7,7 @@ from ratchet.clients.engine import LoadedModel
 from ratchet.core.errors import TerminalError
 from ratchet.core.releases import Colour, LedgerEvent, Production, find_release, previous_production, production_history
 from ratchet.core.rollout import RouterState, other
+from ratchet.core.serving import ServingSettings
 from ratchet.rollback.contract import RollbackInputs
 
 
@@ -43,8 +44,11 @@ def is_done(events: Sequence[LedgerEvent], state: RouterState, inputs: RollbackI
     return (last.by, last.note) == (inputs.by, inputs.reason)
 
 
-def in_ledger(events: Sequence[LedgerEvent], state: RouterState, to_release: str) -> Target:
+def in_ledger(events: Sequence[LedgerEvent], state: RouterState, to_release: str, serving: ServingSettings) -> Target:
     """A release that was in production, to be loaded again on the colour without users.
+
+    Args:
+        serving: how the line is served now; the ledger does not say how it was then.
 
     Raises:
         NothingPrevious: the ledger has no such release.
@@ -53,7 +57,7 @@ def in_ledger(events: Sequence[LedgerEvent], state: RouterState, to_release: str
     to = find_release(history, to_release) if to_release else previous_production(events)
     if to is None:
         raise NothingPrevious(_nothing(history, state, to_release))
-    return Target(other(state.active), LoadedModel(release_id=to.release_id, model=to.model))
+    return Target(other(state.active), LoadedModel(release_id=to.release_id, model=to.model, serving=serving))
 
 
 def _nothing(history: Sequence[Production], state: RouterState, to_release: str) -> str:

@@ -2,12 +2,13 @@
 
 import time
 
-from ratchet.clients.probe import wait_until, why_not_serving
+from ratchet.clients.probe import wait_until
 from ratchet.clients.settle import author, foreseen, settle_or_wait
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
 from ratchet.core.rollout import Author, RouterState, went_back_to
+from ratchet.core.serving import ServingSettings
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
 from ratchet.rollback.decide import Target, at_hand, in_ledger, is_done
 
@@ -26,7 +27,8 @@ def run(inputs: RollbackInputs, world: World) -> RollbackOutputs:
         events = foreseen(world, inputs.line, state, who)
         if is_done(events, state, inputs):
             return _already_there(inputs, world, state, who)
-        target = in_ledger(events, state, inputs.to_release)
+        active = world.engine.loaded(state.active)
+        target = in_ledger(events, state, inputs.to_release, active.serving if active else ServingSettings())
     return _go(inputs, world, state, target, who)
 
 
@@ -36,7 +38,7 @@ def _go(inputs: RollbackInputs, world: World, state: RouterState, target: Target
         _start(world, target)
     after = went_back_to(state, target.colour, target.release.release_id, target.release.model.sha256)
     started = time.monotonic()
-    world.router.write(after)
+    world.router.write(after, instead_of=state)
     switch_seconds = time.monotonic() - started
     log.info(
         "rolled back",
@@ -73,9 +75,7 @@ def _start(world: World, target: Target) -> None:
     engine.load(target.colour, target.release)
     wait_until(lambda: _is_ready(world, target) or engine.failure(target.colour) is not None, READY_TIMEOUT_SECONDS)
     if not _is_ready(world, target):
-        problem = engine.failure(target.colour) or why_not_serving(
-            engine.url(target.colour), target.release.model.sha256
-        )
+        problem = engine.failure(target.colour) or engine.problem(target.colour, target.release.model.sha256)
         raise TransientError(
             f"{target.release.release_id} did not come up on {target.colour}: {problem}; "
             f"users stay where they are; run again, or name another release"
@@ -83,4 +83,4 @@ def _start(world: World, target: Target) -> None:
 
 
 def _is_ready(world: World, target: Target) -> bool:
-    return why_not_serving(world.engine.url(target.colour), target.release.model.sha256) is None
+    return world.engine.problem(target.colour, target.release.model.sha256) is None

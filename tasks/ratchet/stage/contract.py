@@ -6,6 +6,7 @@ from ratchet.core.checks import CheckResult, Verdict
 from ratchet.core.contract import Contract, Name
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import Colour
+from ratchet.core.serving import ServingSettings
 
 
 class StageSettings(Contract):
@@ -26,7 +27,7 @@ class StageInputs(Contract):
     the served model must answer its golden prompts as well as the evaluated one did.
     """
 
-    contract_version: int = 1
+    contract_version: int = 2
     line: Name
     release_id: str
     model: FolderRef
@@ -34,6 +35,7 @@ class StageInputs(Contract):
     candidate_report: FileRef
     task: Name
     settings: StageSettings
+    serving: ServingSettings = ServingSettings()
 
 
 class StageOutputs(Contract):

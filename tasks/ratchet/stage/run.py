@@ -76,7 +76,7 @@ def _prompts(inputs: StageInputs, world: World, count: int) -> tuple[Golden, ...
 
 def _load(inputs: StageInputs, engine: Engine, preview: Colour, prompts: Sequence[Golden]) -> float:
     """Seconds until it answered. It is asked for by digest: an engine that holds another model refuses."""
-    engine.load(preview, LoadedModel(release_id=inputs.release_id, model=inputs.model))
+    engine.load(preview, LoadedModel(release_id=inputs.release_id, model=inputs.model, serving=inputs.serving))
     asked = [golden.prompt for golden in prompts]
     return wait_ready(engine, preview, inputs.model.sha256, asked, inputs.settings.ready_timeout_seconds)
 

@@ -8,6 +8,7 @@ from ratchet.clients.store import DigestMismatch
 from ratchet.clients.world import World
 from ratchet.core.checks import Check, GatePolicy
 from ratchet.core.evaluation import EvalReport
+from ratchet.core.refs import blob_key
 from ratchet.gate.contract import GateInputs
 from ratchet.gate.run import run
 
@@ -63,7 +64,7 @@ def test_a_changed_chat_template_is_said_and_not_refused(world, caplog):
 
 def test_a_report_that_was_edited_after_it_was_stored_is_refused(world):
     asked = inputs(world, *reports(150))
-    path = world.settings.state / "store" / world.store.bucket.key(asked.candidate_report.uri)
+    path = world.settings.state / "store" / blob_key(asked.candidate_report.sha256)
     path.chmod(0o644)
     path.write_bytes(path.read_bytes().replace(b"0.0", b"1.0"))
 

@@ -206,7 +206,7 @@ def test_a_version_carries_its_digest_and_where_the_bytes_are(mlflow_registry: M
 
     found = mlflow_registry._client.get_model_version(line, version)
 
-    assert found.source == "store://blobs/a"
+    assert found.source == model("a").uri
     assert found.run_id == run_id
     assert found.tags == {"ratchet.model_sha256": sha("a"), "ratchet.release_id": "support-1"}
 

@@ -77,7 +77,7 @@ class Serving:
         )
         self.world.ledger("support").append(lambda events: event)
         self.world.engine.load("blue", LoadedModel(release_id="base", model=model))
-        self.world.router.write(first_state("blue", "base", model.sha256, seq=0))
+        self.world.router.write(first_state("blue", "base", model.sha256, seq=0), self.world.router.read())
 
     def wait_answering(self) -> None:
         def answers() -> bool:

@@ -93,7 +93,7 @@ def test_traffic_moves_back_and_forth_without_a_failed_request(
             for state in (forward, swapped_back(forward)):
                 wait_for_requests(load, 12)
                 started = time.perf_counter()
-                router.write(state)
+                router.write(state, router.read())
                 seconds.append(time.perf_counter() - started)
                 _assert_next_answer_is_from(state.active_release, serving)
         wait_for_requests(load, 12)
@@ -109,10 +109,10 @@ def test_a_canary_gets_its_share(staged: StageOutputs, serving: Serving, tuned: 
     router = serving.world.router
     before = router.read()
     canary = switched_to(before, "green", "tuned", tuned.sha256, seq=0)
-    router.write(canary.model_copy(update={"active": "blue", "weights": {"blue": 50, "green": 50}}))
+    router.write(canary.model_copy(update={"active": "blue", "weights": {"blue": 50, "green": 50}}), router.read())
     with _asking(serving) as load:
         wait_for_requests(load, 100)
-    router.write(before)
+    router.write(before, router.read())
 
     assert load.failures == []
     assert 25 <= load.answers[("tuned", "tuned")] * 100 / load.num_requests <= 75
@@ -122,7 +122,7 @@ def test_a_promoted_candidate_is_baked_and_can_be_left_again(
     staged: StageOutputs, serving: Serving, tuned: FolderRef
 ) -> None:
     router = serving.world.router
-    router.write(switched_to(router.read(), "green", "tuned", tuned.sha256, seq=0))
+    router.write(switched_to(router.read(), "green", "tuned", tuned.sha256, seq=0), router.read())
 
     outputs = bake(
         BakeInputs(
@@ -147,7 +147,7 @@ def test_a_colour_is_unloaded_only_after_its_last_answer(
     world = serving.world
     with _asking(serving) as load:
         wait_for_requests(load, 12)
-        world.router.write(swapped_back(world.router.read()))
+        world.router.write(swapped_back(world.router.read()), world.router.read())
         outputs = unload(UnloadInputs(line="support", release_id="tuned", model=tuned), world)
         wait_for_requests(load, 12)
 

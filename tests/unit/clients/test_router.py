@@ -9,7 +9,7 @@ from tests.fakes.events import sha
 from tests.fakes.router import FakeRouter
 
 from ratchet.clients import router as module
-from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, Router, routes
+from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, MovedMeanwhile, Router, routes
 from ratchet.clients.settings import Ports
 from ratchet.core.rollout import RouterState, first_state, switched_to
 
@@ -42,27 +42,37 @@ def test_before_the_first_write_there_is_no_state(router: Router) -> None:
 
 @pytest.mark.parametrize("state", [FIRST, SECOND])
 def test_what_was_written_is_in_force(router: Router, state: RouterState) -> None:
-    router.write(state)
+    router.write(state, router.read())
 
     assert router.read() == state
 
 
 def test_the_last_write_counts(router: Router) -> None:
     for state in (FIRST, SECOND, FIRST):
-        router.write(state)
+        router.write(state, router.read())
 
     assert router.read() == FIRST
 
 
+def test_of_two_writers_who_read_the_same_state_one_wins(router: Router) -> None:
+    router.write(FIRST, None)
+
+    router.write(SECOND, instead_of=FIRST)
+    with pytest.raises(MovedMeanwhile):
+        router.write(first_state("green", "c", sha("c"), seq=9), instead_of=FIRST)
+
+    assert router.read() == SECOND
+
+
 def test_another_process_reads_the_same_state(envoy: EnvoyRouter) -> None:
-    envoy.write(SECOND)
+    envoy.write(SECOND, envoy.read())
 
     assert EnvoyRouter(envoy.path.parent, envoy.ports).read() == SECOND
 
 
 def test_no_half_written_file_is_left_beside_the_routes(envoy: EnvoyRouter) -> None:
-    envoy.write(FIRST)
-    envoy.write(SECOND)
+    envoy.write(FIRST, envoy.read())
+    envoy.write(SECOND, envoy.read())
 
     assert [path.name for path in envoy.path.parent.iterdir()] == ["routes.json"]
 
@@ -70,11 +80,11 @@ def test_no_half_written_file_is_left_beside_the_routes(envoy: EnvoyRouter) -> N
 def test_a_write_that_fails_leaves_the_state_that_was_in_force(
     envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    envoy.write(FIRST)
+    envoy.write(FIRST, envoy.read())
     monkeypatch.setattr("os.fsync", _disk_full)
 
     with pytest.raises(OSError, match="No space left"):
-        envoy.write(SECOND)
+        envoy.write(SECOND, envoy.read())
 
     assert envoy.read() == FIRST
     assert [path.name for path in envoy.path.parent.iterdir()] == ["routes.json"]
@@ -101,14 +111,14 @@ def test_an_edge_that_does_not_take_the_state_is_an_error(envoy: EnvoyRouter, mo
     monkeypatch.setattr(EnvoyRouter, "_version_in_force", lambda self: "older")
 
     with pytest.raises(EdgeLags, match="older"):
-        envoy.write(FIRST)
+        envoy.write(FIRST, envoy.read())
 
 
 def test_a_write_waits_until_the_edge_answers_with_it(envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["older", "older", module.version_of(FIRST)])
     monkeypatch.setattr(EnvoyRouter, "_version_in_force", lambda self: next(answers))
 
-    envoy.write(FIRST)
+    envoy.write(FIRST, envoy.read())
 
     assert list(answers) == []
 

@@ -25,7 +25,7 @@ def test_starting_anew_keeps_the_state_in_force(tmp_path: Path) -> None:
     assert router.read() is None
 
     state = first_state("blue", "a", sha("a"), seq=0)
-    router.write(state)
+    router.write(state, router.read())
     edge.write(settings)
 
     assert router.read() == state

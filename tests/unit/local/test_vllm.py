@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from ratchet.clients.engine import LoadedModel
-from ratchet.clients.settings import Settings
 from ratchet.clients.store import DigestMismatch, LocalBucket, Store
 from ratchet.core.refs import digest_folder
 from ratchet.local import vllm
@@ -63,24 +62,6 @@ def test_bytes_that_changed_in_the_store_too_are_refused(tmp_path: Path, store: 
         vllm.verified_folder(store, tmp_path / "serving", intended)
 
     assert not (tmp_path / "serving" / "models" / intended.model.sha256).exists()
-
-
-def test_the_model_answers_to_its_line_its_release_and_its_digest(tmp_path: Path, intended: LoadedModel) -> None:
-    command = vllm.command(Settings(root=tmp_path, recipe="support"), "green", intended, tmp_path / "model")
-
-    first = command.index("--served-model-name") + 1
-    assert command[first : first + 3] == ["support", "b", intended.model.sha256]
-    assert command[command.index("--port") + 1] == "8702"
-
-
-def test_nothing_of_the_callers_environment_reaches_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-
-    environment = vllm.environment(Settings(root=tmp_path))
-
-    assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONDONTWRITEBYTECODE"} & set(environment)
-    assert environment["HF_HUB_OFFLINE"] == "1"
 
 
 @pytest.mark.parametrize("arguments", [[], ["purple"], ["blue", "green"]])

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from ratchet.clients.pod_status import Ending
 from ratchet.core.memo import ErrorRecord
-from ratchet.orchestration.operator import StepOperator, failure
+from ratchet.orchestration.operator import StepOperator, failure, sealed
 from ratchet.orchestration.verdict import stops
 
 RECORD = ErrorRecord(
@@ -32,15 +33,16 @@ RECORD = ErrorRecord(
     ],
 )
 def test_an_exit_code_becomes_what_airflow_does_next(exit_code: int, kind: type[Exception]) -> None:
-    assert type(failure("prepare", exit_code, RECORD)) is kind
+    assert type(failure("prepare", Ending(exit_code), RECORD)) is kind
 
 
 def test_a_failure_carries_the_message_of_the_error_record() -> None:
-    assert "row 7: the answer would be cut off" in str(failure("prepare", 65, RECORD))
+    assert "row 7: the answer would be cut off" in str(failure("prepare", Ending(65), RECORD))
 
 
 def test_a_constant_with_braces_reaches_the_step_as_it_was_written() -> None:
-    task = StepOperator(task_id="t", step="evaluate", inputs={"tasks": [{"config_yaml": "doc_to_text: '{{prompt}}'"}]})
+    inputs = sealed({"tasks": [{"config_yaml": "doc_to_text: '{{prompt}}'"}]})
+    task = StepOperator(task_id="t", step="evaluate", inputs=inputs)
 
     task.render_template_fields({"prompt": "replaced"})
 

@@ -4,6 +4,7 @@ from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
 from ratchet.clients.engine import LoadedModel
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state, swapped_back, switched_to
+from ratchet.core.serving import ServingSettings
 from ratchet.rollback.contract import RollbackInputs
 from ratchet.rollback.decide import NothingPrevious, Target, at_hand, in_ledger, is_done
 
@@ -44,9 +45,9 @@ def test_nothing_is_at_hand_otherwise(state: object, holds: LoadedModel | None, 
 
 
 def test_what_is_no_longer_loaded_is_found_in_the_ledger_for_the_other_colour() -> None:
-    assert in_ledger(RELEASED, ON_B, "") == Target("blue", loaded("a"))
-    assert in_ledger(THREE, ON_C, "") == Target("green", loaded("b"))
-    assert in_ledger(THREE, ON_C, "a") == Target("green", loaded("a"))
+    assert in_ledger(RELEASED, ON_B, "", ServingSettings()) == Target("blue", loaded("a"))
+    assert in_ledger(THREE, ON_C, "", ServingSettings()) == Target("green", loaded("b"))
+    assert in_ledger(THREE, ON_C, "a", ServingSettings()) == Target("green", loaded("a"))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_what_is_no_longer_loaded_is_found_in_the_ledger_for_the_other_colour() 
 )
 def test_going_nowhere_says_what_would_do(events: list[LedgerEvent], asked: str, words: str) -> None:
     with pytest.raises(NothingPrevious, match=words):
-        in_ledger(events, BACK_ON_A, asked)
+        in_ledger(events, BACK_ON_A, asked, ServingSettings())
 
 
 def test_the_same_request_again_is_done_and_goes_no_further() -> None:

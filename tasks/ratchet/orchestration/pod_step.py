@@ -1,0 +1,178 @@
+"""A step as a pod: deferred while it runs, found again by its key, judged by its manifest."""
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from kubernetes.client import ApiClient, ApiException, V1Pod
+
+from ratchet.clients.pod_status import Ending, ending
+from ratchet.clients.settings import Settings, load
+from ratchet.clients.world import World
+from ratchet.core.memo import Manifest
+from ratchet.orchestration import pods
+from ratchet.orchestration.operator import concluded, found, publish, work_of
+from ratchet.orchestration.pods import CONTAINER, KEY_LABEL, TASK_LABEL, Origin, key_label, task_label
+from ratchet.orchestration.runtime import Work
+from ratchet.recipes.resources import PodResources
+
+NOT_FOUND = 404
+GONE_SECONDS = 30.0  # beyond a pod's own grace
+
+
+class PodStep(KubernetesPodOperator):
+    """Upstream's operator starts and watches the pod; what the pod's end means is decided here.
+
+    Args:
+        line, step, inputs, publishes: as in step_task.
+        pod_resources: what the pod asks of the cluster.
+    """
+
+    # `inputs` first: fields are rendered in this order.
+    template_fields: Sequence[str] = ("inputs", *KubernetesPodOperator.template_fields)
+    ui_color = "#e8f0fe"
+    # A token that expires every hour ends the watch every hour, and a long training goes on all the same.
+    MAX_REDEFER_ATTEMPTS = 1000
+
+    def __init__(
+        self,
+        *,
+        line: str,
+        step: str,
+        inputs: dict[str, Any],
+        pod_resources: PodResources,
+        publishes: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        cluster = load().kubernetes
+        super().__init__(
+            kubernetes_conn_id=None,
+            config_file=str(cluster.kubeconfig) if cluster.kubeconfig and cluster.kubeconfig.is_file() else None,
+            cluster_context=cluster.context,
+            namespace=cluster.namespace,
+            base_container_name=CONTAINER,
+            random_name_suffix=False,
+            deferrable=True,
+            durable=True,
+            on_finish_action="delete_pod",  # its name must be free for the next attempt; its log is in Airflow
+            log_pod_spec_on_failure=False,
+            schedule_timeout_seconds=cluster.schedule_timeout_seconds,
+            startup_timeout_seconds=cluster.start_timeout_seconds,
+            logging_interval=cluster.log_interval_seconds,
+            termination_grace_period=pod_resources.grace_seconds,
+            **kwargs,
+        )
+        if pod_resources.queue:  # a queue may hold a pod for as long as the step itself may take
+            self.schedule_timeout_seconds = int((self.execution_timeout or timedelta(days=1)).total_seconds())
+        self.line = line
+        self.step = step
+        self.inputs = inputs
+        self.pod_resources = pod_resources
+        self.publishes = publishes
+        self._ended: dict[str, Any] | None = None
+
+    def execute(self, context: Any) -> None:
+        settings = load()
+        store = World(settings, settings.scratch).store
+        publish(store, self.publishes)
+        work = work_of(self.step, self.inputs, context, settings)
+        if manifest := found(store, work, self.log.info):
+            return _push(context, manifest)
+        origin = self._origin(context)
+        self.name = pods.pod_name(work)
+        self.pod_template_dict = pods.pod(work, self.pod_resources, settings, origin)
+        try:
+            self._end_earlier_attempts(work, origin, settings)
+            super().execute(context)  # raises TaskDeferred, unless the pod has ended already
+        except ApiException as error:
+            raise _refused(error) from error
+        return self._conclude(context, settings, work, problem="")
+
+    def trigger_reentry(self, context: Any, event: dict[str, Any]) -> None:
+        settings, problem = load(), ""
+        try:
+            super().trigger_reentry(context, event)  # raises TaskDeferred when the pod still runs
+        except AirflowException as error:
+            problem = str(error)
+        except ApiException as error:
+            raise _refused(error) from error
+        self._conclude(context, settings, work_of(self.step, self.inputs, context, settings), problem)
+
+    def cleanup(self, pod: V1Pod, remote_pod: V1Pod, *_: Any, **__: Any) -> None:  # noqa: ARG002 - upstream's signature
+        """Remember how the pod ended, and free its name. Upstream's would raise what the exit code alone says."""
+        if remote_pod is not None:
+            self._ended = ApiClient().sanitize_for_serialization(remote_pod)
+            if not self._killed:
+                self.process_pod_deletion(remote_pod, reraise=False)
+
+    def convert_config_file_to_dict(self) -> None:
+        """The triggerer reads the cluster's credentials where they are: they are not to be in Airflow's database."""
+        self._config_dict = None
+
+    def _build_find_pod_label_selector(self, context: Any = None, *, exclude_checked: bool = True) -> str:  # noqa: ARG002
+        settings = load()
+        return f"{KEY_LABEL}={key_label(work_of(self.step, self.inputs, context, settings).key)}"
+
+    def _end_earlier_attempts(self, work: Work, origin: Origin, settings: Settings) -> None:
+        """A step that acts has a new key in each attempt; what a lost attempt left running must end first."""
+        label = f"{TASK_LABEL}={task_label(origin, work.run_id)},{KEY_LABEL}!={key_label(work.key)}"
+        for old in self.client.list_namespaced_pod(settings.kubernetes.namespace, label_selector=label).items:
+            self.log.warning("an earlier attempt is still there: %s is told to stop", old.metadata.name)
+            self.pod_manager.delete_pod(old)
+            self._await_gone(old)
+
+    def _await_gone(self, old: V1Pod) -> None:
+        deadline = time.monotonic() + self.pod_resources.grace_seconds + GONE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                self.client.read_namespaced_pod(old.metadata.name, old.metadata.namespace)
+            except ApiException as error:
+                if error.status == NOT_FOUND:
+                    return
+                raise
+            time.sleep(1.0)
+        raise AirflowException(f"{old.metadata.name}, an earlier attempt, does not end; nothing new was started")
+
+    def _conclude(self, context: Any, settings: Settings, work: Work, problem: str) -> None:
+        store = World(settings, settings.scratch).store
+        how = ending(self._ended, CONTAINER)
+        if problem and not how.why and how.exit_code == 0:
+            how = Ending(how.exit_code, problem)
+        _push(context, concluded(store, work, how, _began(context), self.log.warning))
+
+    def _origin(self, context: Any) -> Origin:
+        task = context["ti"]
+        return Origin(self.line, task.dag_id, task.task_id, getattr(task, "log_url", None) or "")
+
+
+def _began(context: Any) -> datetime:
+    return context["ti"].start_date or datetime.now(UTC)
+
+
+def _push(context: Any, manifest: Manifest) -> None:
+    """Upstream's `do_xcom_push` means a sidecar container; the outputs are in the manifest."""
+    for name, value in manifest.outputs.items():
+        context["ti"].xcom_push(key=name, value=value)
+
+
+def _refused(error: ApiException) -> AirflowException:
+    """A permission that is missing is named by the API server itself: verb, resource, namespace and who asked."""
+    if error.status in (401, 403):
+        return AirflowFailException(
+            f"the cluster refuses: {_message(error)}. Chart helm/platform has the role `ratchet-launcher`: bind it to "
+            "whoever Airflow is on the cluster"
+        )
+    if error.status in (404, 422, 400):
+        return AirflowFailException(f"the cluster does not take the pod: {_message(error)}")
+    return AirflowException(f"the cluster's API answers {error.status}: {_message(error)}; a retry may help")
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return str(json.loads(error.body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(error.reason)

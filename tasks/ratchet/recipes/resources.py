@@ -1,0 +1,50 @@
+"""What a step's pod asks of a cluster. On one machine (runtime "process") nobody reads it."""
+
+from typing import Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from ratchet.core.contract import Contract
+
+
+class Toleration(Contract):
+    """Kubernetes' own words."""
+
+    key: str
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str = ""
+    effect: Literal["", "NoSchedule", "PreferNoSchedule", "NoExecute"] = ""
+
+
+class PodResources(Contract):
+    """One step's pod.
+
+    `memory_gib` is request and limit: a pod that needs more is ended, and the failure says so. `cpu` is a request, and
+    the number of threads. `scratch_gib` bounds the disk for models and checkpoints under way. `queue` is a Kueue
+    LocalQueue. `grace_seconds` is what a pod gets between "stop" and the end, to write a last checkpoint.
+    """
+
+    cpu: PositiveFloat = 0.5
+    memory_gib: PositiveFloat = 1.0
+    scratch_gib: PositiveFloat = 4.0
+    gpus: NonNegativeInt = 0
+    gpu_resource: str = "nvidia.com/gpu"
+    node_selector: dict[str, str] = Field(default={})
+    tolerations: tuple[Toleration, ...] = ()
+    queue: str = ""
+    priority_class: str = ""
+    grace_seconds: PositiveInt = 60
+    labels: dict[str, str] = Field(default={}, description="further labels of the pod, for cost reports and policies")
+
+    @property
+    def threads(self) -> int:
+        return max(1, round(self.cpu))
+
+
+# Measured on the tiny base, rounded up: docs/measurements.md.
+TINY: dict[str, PodResources] = {
+    "prepare": PodResources(cpu=1, memory_gib=1.5),
+    "finetune": PodResources(cpu=2, memory_gib=3, scratch_gib=8),
+    "evaluate": PodResources(cpu=2, memory_gib=3),
+    "convert": PodResources(cpu=2, memory_gib=4),
+}

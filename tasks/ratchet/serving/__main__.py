@@ -1,0 +1,77 @@
+"""The two containers of an engine's pod, `python -m ratchet.serving fetch` and `… serve` (helm/serving).
+
+`fetch` alone sees the store: it copies the model that the pod's annotation names, every byte verified. `serve` becomes
+vLLM (exec) on what is there.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.settings import load
+from ratchet.clients.store import Store
+from ratchet.clients.world import bucket_of
+from ratchet.core import log as logs
+from ratchet.core.errors import EXIT_DONE, RatchetError, TerminalError
+from ratchet.core.log import log
+from ratchet.core.model_folder import check_model_folder
+from ratchet.serving.command import Listening, command, environment
+from ratchet.serving.middleware import CLOSE_VARIABLE, COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+
+LOADED_VARIABLE = "RATCHET_LOADED"
+MODELS = Path("/models")
+HOST, PORT = "0.0.0.0", 8000  # noqa: S104 - a pod's own address; who may reach it, network policies say
+SHUTDOWN_SECONDS = int(os.environ.get("RATCHET_DRAIN_SECONDS", "120"))
+
+
+def main(arguments: list[str]) -> int:
+    logs.configure()
+    try:
+        if arguments == ["fetch"]:
+            fetch(intended())
+        elif arguments == ["serve"]:
+            serve(intended())
+        else:
+            raise TerminalError(f"expected fetch or serve, got {arguments}")
+    except RatchetError as error:
+        log.error(str(error), extra={"exit_code": error.exit_code})
+        return error.exit_code
+    return EXIT_DONE
+
+
+def intended() -> LoadedModel:
+    """Raises TerminalError when nobody has said what to serve."""
+    written = os.environ.get(LOADED_VARIABLE, "")
+    try:
+        return LoadedModel.model_validate_json(written)
+    except ValidationError as error:
+        raise TerminalError(
+            f"the pod's annotation ratchet.dev/loaded does not say what to serve, got {written[:80]!r}: a release or "
+            "`ratchet up` writes it; until then this Deployment should have no replicas"
+        ) from error
+
+
+def fetch(model: LoadedModel) -> None:
+    settings = load()
+    folder = Store(bucket_of(settings), settings.scratch).fetch_folder(model.model, MODELS / model.model.sha256)
+    check_model_folder(folder)
+    log.info("fetched", extra={"release": model.release_id, "model": folder.name[:12], "bytes": model.model.bytes})
+
+
+def serve(model: LoadedModel) -> NoReturn:
+    line, colour = os.environ["RATCHET_LINE"], os.environ[COLOUR_VARIABLE]
+    told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: model.release_id, MODEL_VARIABLE: model.model.sha256}
+    kept = {name: os.environ[name] for name in (CLOSE_VARIABLE, "NVIDIA_VISIBLE_DEVICES") if name in os.environ}
+    folder, device = MODELS / model.model.sha256, os.environ.get("RATCHET_DEVICE", "cpu")
+    arguments = command(line, model, folder, device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
+    threads = int(os.environ.get("RATCHET_STEP_THREADS", "1"))
+    log.info("starting vLLM", extra={"colour": colour, "release": model.release_id})
+    os.execve(sys.executable, arguments, environment(Path("/scratch"), threads, {**told, **kept}))  # noqa: S606
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

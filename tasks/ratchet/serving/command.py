@@ -1,0 +1,66 @@
+"""How vLLM is started, on a laptop and in a pod: its arguments and all of its environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ratchet.clients.engine import LoadedModel
+from ratchet.clients.process import INHERITED, OFFLINE
+from ratchet.core.serving import ServingSettings
+
+KV_CACHE_GIB = 1
+# Longer than the edge keeps an idle connection (local/edge.py).
+KEEP_ALIVE_SECONDS = 75
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where it listens. Told to stop, it refuses new requests and finishes old ones for `shutdown_seconds`."""
+
+    host: str
+    port: int
+    shutdown_seconds: int
+
+
+def command(line: str, intended: LoadedModel, folder: Path, device: str, listening: Listening) -> list[str]:
+    """vLLM's own `vllm` script does not start in the CPU build (its package metadata is missing): the module does."""
+    serving = intended.serving
+    names = dict.fromkeys((line, intended.release_id, intended.model.sha256))
+    length = ("--max-model-len", str(serving.max_model_len)) if serving.max_model_len else ()
+    return [
+        *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
+        *("--model", str(folder), "--served-model-name", *names),
+        *("--host", listening.host, "--port", str(listening.port)),
+        *("--dtype", serving.dtype, "--max-num-seqs", str(serving.max_num_seqs), *length),
+        *(("--enforce-eager",) if device == "cpu" else _on_gpus(serving)),
+        *("--middleware", "ratchet.serving.middleware.Answers"),
+        *("--shutdown-timeout", str(listening.shutdown_seconds)),
+        *("--disable-uvicorn-access-log", "--no-enable-log-requests"),
+    ]
+
+
+def _on_gpus(serving: ServingSettings) -> tuple[str, ...]:
+    return (
+        *("--tensor-parallel-size", str(serving.tensor_parallel_size)),
+        *("--gpu-memory-utilization", str(serving.gpu_memory_utilization)),
+    )
+
+
+def environment(cache: Path, threads: int, own: Mapping[str, str]) -> dict[str, str]:
+    """All that vLLM sees. Not PYTHONDONTWRITEBYTECODE: three processes compiling what they import cost 40 s."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return {
+        **inherited,
+        **OFFLINE,
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_CPU_KVCACHE_SPACE": str(KV_CACHE_GIB),
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": str(threads),
+        "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": str(KEEP_ALIVE_SECONDS),
+        "VLLM_CACHE_ROOT": str(cache / "vllm"),
+        "TORCHINDUCTOR_CACHE_DIR": str(cache / "torchinductor"),
+        "PYTHONUNBUFFERED": "1",
+        **own,
+    }

@@ -1,0 +1,76 @@
+"""One namespace, one platform, one release on it: what all tests of the cluster look at. Needs KUBECONFIG."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cluster.bench import BUCKET, CREDENTIALS, PREFIX, ROOT, TAG, Bench
+from tests.e2e.conftest import free_ports
+
+CONFIG = """
+root = "{root}"
+state_dir = "{home}/state"
+cache_dir = "{root}/.ratchet/cache"
+runtime = "kubernetes"
+tracking_uri = "http://ratchet-mlflow.{namespace}.svc:5000"
+[store]
+kind = "s3"
+bucket = "{bucket}"
+endpoint_url = "{store}"
+[kubernetes]
+namespace = "{namespace}"
+image_prefix = "{prefix}"
+image_tag = "{tag}"
+edge_url = "{users}"
+schedule_timeout_seconds = 120
+[ports]
+airflow = {airflow}
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not os.environ.get("KUBECONFIG"):
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="KUBECONFIG names no cluster"))
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[Bench]:
+    """The store, the charts, and a ratchet.toml that names them. RATCHET_KEEP=1 leaves it all as it is."""
+    home = Path(tempfile.mkdtemp(prefix="ratchet-"))
+    bench = Bench(os.environ.get("RATCHET_NAMESPACE", f"ratchet-{uuid.uuid4().hex[:6]}"), home)
+    bench.kubectl("create", "namespace", bench.namespace)
+    try:
+        bench.install_store()
+        bench.install_serving()
+        configure(bench)
+        bench.install_platform()
+        yield bench
+    finally:
+        bench.ratchet("down")
+        if not os.environ.get("RATCHET_KEEP"):
+            bench.kubectl("delete", "namespace", bench.namespace, "--wait=false", check=False)
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def configure(bench: Bench) -> None:
+    values = {
+        "root": ROOT,
+        "home": bench.home,
+        "namespace": bench.namespace,
+        "bucket": BUCKET,
+        "store": bench.address("store"),
+        "prefix": PREFIX,
+        "tag": TAG,
+        "users": bench.address("support"),
+        "airflow": free_ports(1)[0],
+    }
+    bench.config.write_text(CONFIG.format(**values), "utf-8")
+    secrets = bench.home / "state" / "secrets"
+    secrets.mkdir(parents=True, mode=0o700)
+    for name, value in CREDENTIALS.items():
+        (secrets / f"s3_{name[4:]}").write_text(value, "utf-8")
