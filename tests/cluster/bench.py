@@ -1,7 +1,7 @@
 """A namespace of a real cluster with everything a release needs, and the hands of an operator on it.
 
-KUBECONFIG chooses the cluster. RATCHET_IMAGE_PREFIX and RATCHET_IMAGE_TAG name images that it can pull, by default those
-that `make images` tags.
+KUBECONFIG chooses the cluster. RATCHET_IMAGE_PREFIX and RATCHET_IMAGE_TAG name images that it can pull: by default
+those that `make images` tags.
 """
 
 import json

@@ -1,6 +1,9 @@
 """A bucket on S3 or anything that speaks its protocol and honours `If-None-Match: *` on writes."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,24 @@ from ratchet.core.errors import TerminalError
 MIB = 1 << 20
 PART_BYTES = 64 * MIB
 MAX_PARTS = 10_000  # S3's own limit per object
+NUM_PARALLEL = 4  # parts in memory at a time, too
 MAX_CONFLICTS = 5
 _KEY_ID_FILE = "s3_access_key_id"
 _SECRET_FILE = "s3_secret_access_key"  # noqa: S105 - the name of a file
 _ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+_WRONG_REGION = "the bucket is in another region: set `region` under [store] in ratchet.toml"
+_WRONG_KEY = "the service does not know these credentials: look at s3_access_key_id and s3_secret_access_key"
+_REMEDIES = {
+    "NoSuchBucket": "there is no such bucket: make it, or set `bucket` under [store] in ratchet.toml",
+    "PermanentRedirect": _WRONG_REGION,
+    "AuthorizationHeaderMalformed": _WRONG_REGION,
+    "IllegalLocationConstraintException": _WRONG_REGION,
+    "301": _WRONG_REGION,
+    "InvalidAccessKeyId": _WRONG_KEY,
+    "SignatureDoesNotMatch": _WRONG_KEY,
+    "AccessDenied": "the credentials may not do this; they need get, put, list and, for checkpoints/, delete",
+    "403": "the credentials may not do this, or the service does not know them",
+}
 _AWAY = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
     | {"RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "ExpiredToken"}
@@ -39,6 +56,7 @@ class S3Bucket:
         self.bucket = settings.bucket
         self.prefix = f"{settings.prefix.strip('/')}/".lstrip("/")
         self.endpoint_url = settings.endpoint_url
+        self.region = settings.region
         self.secrets = secrets
         self.part_bytes = part_bytes
         self._made: tuple[tuple[str, str] | None, Any] | None = None
@@ -71,6 +89,10 @@ class S3Bucket:
             return False
         return True
 
+    def delete(self, key: str) -> None:
+        with self._answers(f"delete {key}"):
+            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+
     def keys(self, prefix: str) -> Iterator[str]:
         with self._answers(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -81,32 +103,36 @@ class S3Bucket:
                     yield entry["Key"].removeprefix(self.prefix)
 
     def _put(self, key: str, source: Path) -> None:
-        with source.open("rb") as content:
-            self._client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=content, IfNoneMatch="*")
+        content = source.read_bytes()
+        names = {"Bucket": self.bucket, "Key": self.prefix + key}
+        self._client.put_object(**names, **_checked(content), IfNoneMatch="*")
 
     def _put_in_parts(self, key: str, source: Path) -> None:
         """boto3's own upload cannot ask for `If-None-Match`, and a single put ends at 5 GiB."""
         names = {"Bucket": self.bucket, "Key": self.prefix + key}
         upload = {**names, "UploadId": self._client.create_multipart_upload(**names)["UploadId"]}
         try:
-            parts = [
-                {
-                    "PartNumber": number,
-                    "ETag": self._client.upload_part(**upload, PartNumber=number, Body=content)["ETag"],
-                }
-                for number, content in enumerate(self._parts(source), start=1)
-            ]
+            with ThreadPoolExecutor(NUM_PARALLEL) as threads:
+                parts = list(threads.map(lambda part: self._put_part(upload, source, *part), self._parts(source)))
             self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
         except BaseException:
             with suppress(Exception):  # why the upload failed matters more than that its parts stayed behind
                 self._client.abort_multipart_upload(**upload)
             raise
 
-    def _parts(self, source: Path) -> Iterator[bytes]:
-        part_bytes = max(self.part_bytes, -(-source.stat().st_size // MAX_PARTS))
-        with source.open("rb") as content:
-            while part := content.read(part_bytes):
-                yield part
+    def _put_part(self, upload: dict[str, str], source: Path, number: int, offset: int, length: int) -> dict[str, Any]:
+        with source.open("rb") as file:
+            file.seek(offset)
+            content = file.read(length)
+        etag = self._client.upload_part(**upload, PartNumber=number, **_checked(content))["ETag"]
+        return {"PartNumber": number, "ETag": etag}
+
+    def _parts(self, source: Path) -> Iterator[tuple[int, int, int]]:
+        """(number, offset, bytes) of each part."""
+        size = source.stat().st_size
+        part_bytes = max(self.part_bytes, -(-size // MAX_PARTS))
+        for number, offset in enumerate(range(0, size, part_bytes), start=1):
+            yield number, offset, min(part_bytes, size - offset)
 
     @contextmanager
     def _answers(self, doing: str, absent: str | None = None) -> Iterator[list[str]]:
@@ -132,9 +158,8 @@ class S3Bucket:
             elif status >= 500 or status == 429 or code in _AWAY:
                 raise StoreAway(f"{where}: {code}; the service is busy or away, run again") from error
             else:
-                raise StoreRefused(
-                    f"{where}: {error}; check the bucket's name and what the credentials may do"
-                ) from error
+                remedy = _REMEDIES.get(code, "check the bucket's name and what the credentials may do")
+                raise StoreRefused(f"{where}: {error}; {remedy}") from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             files = f"{self.secrets / _KEY_ID_FILE} and {self.secrets / _SECRET_FILE}"
             raise StoreRefused(f"{where}: {error}; put them into {files}") from error
@@ -169,4 +194,10 @@ class S3Bucket:
             s3={"addressing_style": "path"} if self.endpoint_url else None,
         )
         session = boto3.session.Session(aws_access_key_id=key_id, aws_secret_access_key=secret)
-        return session.client("s3", endpoint_url=self.endpoint_url, config=config)
+        return session.client("s3", endpoint_url=self.endpoint_url, region_name=self.region, config=config)
+
+
+def _checked(content: bytes) -> dict[str, Any]:
+    """The service refuses bytes that are not those that were sent."""
+    digest = hashlib.md5(content, usedforsecurity=False).digest()
+    return {"Body": content, "ContentMD5": base64.b64encode(digest).decode()}

@@ -23,6 +23,7 @@ class StoreSettings(Contract):
     bucket: str = ""
     prefix: str = ""
     endpoint_url: str | None = None
+    region: str | None = None
 
 
 class Ports(Contract):

@@ -43,6 +43,10 @@ class Bucket(Protocol):
 
     def exists(self, key: str) -> bool: ...
 
+    def delete(self, key: str) -> None:
+        """For checkpoints, the only things here that are not for ever. A key that is not there is no error."""
+        ...
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Every key that starts with `prefix`, sorted."""
         ...
@@ -106,6 +110,10 @@ class LocalBucket:
         if not self.exists(key):
             raise KeyError(key)
         shutil.copyfile(self.root / key, target)
+
+    def delete(self, key: str) -> None:
+        with _disk(f"delete {key}"):
+            (self.root / key).unlink(missing_ok=True)
 
     def exists(self, key: str) -> bool:
         return (self.root / key).is_file()

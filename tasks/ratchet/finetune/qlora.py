@@ -110,6 +110,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, attempt: Attempt, tokens_per_step: list[int], stop: StopRequest) -> None:
         self._checkpoints = attempt.checkpoints
+        self._archive = attempt.archive
         self._training_log = attempt.training_log
         self._tokens_per_step = tokens_per_step
         self._stop = stop
@@ -139,6 +140,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     def on_save(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         self._training_log.sync()
         self._checkpoints.seal(state.global_step)
+        if self._archive:
+            self._archive.keep(state.global_step)
 
     def _tell(self, step: int, steps: int, loss: float) -> None:
         every = -(-steps // NUM_PROGRESS_LINES)

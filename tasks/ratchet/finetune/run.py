@@ -9,6 +9,7 @@ from ratchet.clients.world import World
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.finetune import attempt, detect, merge, qlora
+from ratchet.finetune.archive import Archive
 from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
 from ratchet.finetune.tracking import Mirror
 
@@ -24,7 +25,8 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             validation=world.store.fetch_file(inputs.validation, scratch / "validation.jsonl"),
             max_seq_len_tokens=inputs.method.max_seq_len_tokens,
         )
-        this = attempt.begin(world.work)
+        archive = _archive(world)
+        this = attempt.begin(world.work, archive)
         params, tags = _params(inputs, world.settings), _tags(inputs)
         with Mirror(
             this.training_log,
@@ -51,6 +53,8 @@ def run(inputs: FinetuneInputs, world: World) -> FinetuneOutputs:
             num_resumes=this.num_resumes,
             merge_max_logit_difference=difference,
         )
+    if archive:
+        archive.prune_to_newest()
     training_run = TrainingRun(
         line=inputs.line, key=world.work.name, params=params, tags=tags, records=outputs.training_log
     )
@@ -64,6 +68,12 @@ def _base(inputs: FinetuneInputs, world: World, scratch: Path) -> Path:
     check_model_folder(base)
     merge.check_finite(base)
     return base
+
+
+def _archive(world: World) -> Archive | None:
+    """A pod's disk goes with the pod."""
+    key = world.work.name
+    return Archive(world.store.bucket, key, world.work) if world.settings.runtime == "kubernetes" else None
 
 
 def _hardware(settings: Settings) -> qlora.Hardware:

@@ -181,7 +181,7 @@ def test_a_writer_that_comes_late_loses_by_precondition(
 def test_a_bucket_that_does_not_exist_is_a_clear_refusal(server: str, secrets: Path, tmp_path: Path) -> None:
     bucket = S3Bucket(StoreSettings(kind="s3", bucket="nowhere", endpoint_url=server), secrets)
 
-    with pytest.raises(StoreRefused, match=r"nowhere.*check the bucket's name"):
+    with pytest.raises(StoreRefused, match=r"nowhere.*there is no such bucket"):
         bucket.create("key", _file(tmp_path, b"x"))
     with pytest.raises(StoreRefused, match="nowhere"):
         list(bucket.keys(""))
