@@ -1,4 +1,4 @@
-"""Both charts as a user installs them: rendered by Helm, held against the schemas of Kubernetes, wrong values refused."""
+"""Both charts as a user installs them: rendered by Helm, held against Kubernetes' schemas, wrong values refused."""
 
 import re
 import subprocess
@@ -34,12 +34,16 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def render(config: Path) -> Callable[..., list[dict[str, Any]]]:
     def rendered(chart: str, *options: str, version: str = TODAY) -> list[dict[str, Any]]:
         name = {"platform": "ratchet", "serving": "support"}[chart]
-        given = ("--set-file", f"config={config}") if chart == "platform" else ()
+        given = needed(chart, config)
         done = helm("template", name, str(ROOT / "helm" / chart), "--kube-version", version, *given, *options)
         assert done.returncode == 0, done.stderr
         return [document for document in yaml.safe_load_all(done.stdout) if document]
 
     return rendered
+
+
+def needed(chart: str, config: Path) -> tuple[str, ...]:
+    return ("--set-file", f"config={config}") if chart == "platform" else ()
 
 
 def of(documents: list[dict[str, Any]], kind: str, name: str = "") -> dict[str, Any]:
@@ -71,9 +75,7 @@ def test_what_is_rendered_is_valid_today(
 
 @pytest.mark.parametrize("chart", ["platform", "serving"])
 def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
-    done = helm(
-        "lint", "--strict", "--kube-version", TODAY, str(ROOT / "helm" / chart), "--set-file", f"config={config}"
-    )
+    done = helm("lint", "--strict", "--kube-version", TODAY, str(ROOT / "helm" / chart), *needed(chart, config))
 
     assert done.returncode == 0, done.stdout
 
@@ -92,8 +94,7 @@ def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
     ],
 )
 def test_a_wrong_value_is_refused_by_name(chart: str, option: str, named: str, config: Path) -> None:
-    given = ("--set-file", f"config={config}") if chart == "platform" else ()
-    done = helm("template", "x", str(ROOT / "helm" / chart), *given, "--set", option)
+    done = helm("template", "x", str(ROOT / "helm" / chart), *needed(chart, config), "--set", option)
 
     assert done.returncode != 0
     assert named in done.stderr
