@@ -74,12 +74,16 @@ images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIO
 cluster-test: $(BIN)/pytest setup ## the whole release as pods on the cluster that KUBECONFIG names (docs/cluster.md)
 	$(BIN)/pytest tests/cluster
 
+COMPILE := $(UV) pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock: | $(UV) ## pin every image's packages anew
 	for image in airflow data train evaluate convert serve ops; do \
 	  overrides=containers/$$image/overrides.txt; \
-	  $(UV) pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-	    --constraint containers/constraints.cpu.txt $$(test -f $$overrides && echo --override $$overrides) \
+	  $(COMPILE) --constraint containers/constraints.cpu.txt $$(test -f $$overrides && echo --override $$overrides) \
 	    containers/$$image/requirements.in --output-file containers/$$image/requirements.cpu.txt || exit 1; \
 	done
-	$(UV) pip compile --quiet --python-version 3.11 --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
-	  tests/requirements.in --output-file tests/requirements.txt
+	for image in train evaluate; do \
+	  env -u UV_FIND_LINKS $(COMPILE) containers/$$image/requirements.in \
+	    --output-file containers/$$image/requirements.cuda.txt || exit 1; \
+	done
+	env -u UV_FIND_LINKS $(COMPILE) containers/serve/requirements.cuda.in --output-file containers/serve/requirements.cuda.txt
+	$(COMPILE) tests/requirements.in --output-file tests/requirements.txt

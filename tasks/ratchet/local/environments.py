@@ -27,7 +27,7 @@ def install(settings: Settings, image: str) -> bool:
     _uv("venv", "--clear", "--python", sys.executable, str(folder))
     # A lock is complete: resolving again would bring back what an override took out.
     install = ("pip", "install", "--python", str(folder), "--no-deps")
-    _uv(*install, "--requirements", str(settings.lock(image)), *_torch_source())
+    _uv(*install, "--requirements", str(settings.lock(image)), *_torch_source(settings.device_of(image)))
     _uv(*install, "--editable", str(settings.root))
     stamp.write_text(wanted, "utf-8")
     return True
@@ -37,9 +37,9 @@ def missing(settings: Settings) -> list[str]:
     return [image for image in IMAGES if not settings.python(image).is_file()]
 
 
-def _torch_source() -> list[str]:
+def _torch_source(device: str) -> list[str]:
     """uv knows where CPU builds of torch are; a machine that keeps wheels on disk (find-links) is asked first."""
-    return [] if os.environ.get("PIP_FIND_LINKS") else ["--torch-backend", "cpu"]
+    return [] if os.environ.get("PIP_FIND_LINKS") or device != "cpu" else ["--torch-backend", "cpu"]
 
 
 def _uv(*arguments: str) -> None:
