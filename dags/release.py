@@ -1,4 +1,4 @@
-"""One weekly release DAG per recipe: from the newest dataset version to a promoted, watched model.
+"""The weekly release DAG of this platform's recipe: from the newest dataset version to a promoted, watched model.
 
 Read `release` from top to bottom: it is the chain. Every task is one step of `ratchet.steps`, but for
 the two short cuts (a verdict that stops the run) and the person's approval.
@@ -13,7 +13,7 @@ from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.verdict import proceed_unless_stopped
-from ratchet.recipes.catalogue import load_recipe, names
+from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 
@@ -96,15 +96,22 @@ def release(recipe: Recipe) -> DAG:
         tuned = finetune.output
 
         questions = [task.asks(data["test"]) for task in recipe.tasks]
+        # The same for both, and the precision that users get.
+        measuring = {
+            "tasks": questions,
+            "batch_size": recipe.eval_batch_size,
+            "dtype": recipe.serving.dtype,
+            "seed": recipe.seed,
+        }
         evaluate_baseline = step(
             task_id="evaluate_baseline",
             step="evaluate",
-            inputs={"model": what["baseline"], "tasks": questions, "seed": recipe.seed},
+            inputs={"model": what["baseline"], **measuring},
         )
         evaluate_candidate = step(
             task_id="evaluate_candidate",
             step="evaluate",
-            inputs={"model": tuned["model"], "tasks": questions, "seed": recipe.seed},
+            inputs={"model": tuned["model"], **measuring},
         )
         before, after = evaluate_baseline.output, evaluate_candidate.output
 
@@ -229,5 +236,5 @@ def release(recipe: Recipe) -> DAG:
     return dag
 
 
-for name in names():
-    globals()[f"release_{name}"] = release(load_recipe(name, SETTINGS.root))
+# One platform serves one line: the recipe that ratchet.toml names.
+globals()[f"release_{SETTINGS.recipe}"] = release(load_recipe(SETTINGS.recipe, SETTINGS.root))

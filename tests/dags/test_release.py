@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.core.contract import Contract
-from ratchet.recipes.catalogue import load_recipe, names
+from ratchet.recipes.catalogue import load_recipe
 from ratchet.steps import STEPS
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,8 +30,8 @@ def test_a_dag_file_parses_without_a_single_warning(path: Path, airflow_home: Pa
     assert done.returncode == 0, done.stderr
 
 
-def test_there_is_one_release_dag_per_recipe(dags: dict) -> None:
-    assert {dag_id for dag_id in dags if dag_id.startswith("release_")} == {f"release_{name}" for name in names()}
+def test_there_is_one_release_dag_that_of_the_platforms_recipe(dags: dict) -> None:
+    assert {dag_id for dag_id in dags if dag_id.startswith("release_")} == {"release_support"}
 
 
 def test_every_dag_says_whose_it_is_and_what_it_does(dags: dict) -> None:

@@ -27,6 +27,11 @@ class Absent(TerminalError, LookupError):
     """There is no such object."""
 
 
+def object_name(line: str) -> str:
+    """A line's name as Kubernetes takes it; helm/serving is installed under it."""
+    return line.replace("_", "-")
+
+
 class Cluster:
     """`namespace` scopes every path."""
 

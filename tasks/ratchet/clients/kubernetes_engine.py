@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.clients.cluster import Cluster
+from ratchet.clients.cluster import Cluster, object_name
 from ratchet.clients.engine import COLOURS, LoadedModel
 from ratchet.clients.pod_status import standing_of, trouble
 from ratchet.clients.settings import Settings
@@ -30,7 +30,7 @@ class KubernetesVllm:
     """The Engine of a cluster. `line` is the recipe's, and the name under which helm/serving is installed."""
 
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
-        self.line = settings.recipe
+        self.line = object_name(settings.recipe)
         self.namespace = settings.kubernetes.namespace
         self.cluster = cluster
 

@@ -8,7 +8,7 @@ import json
 import time
 from typing import Any
 
-from ratchet.clients.cluster import Cluster
+from ratchet.clients.cluster import Cluster, object_name
 from ratchet.clients.http import http_client
 from ratchet.clients.kubernetes_engine import PORT
 from ratchet.clients.openai import COLOUR_HEADER
@@ -33,7 +33,7 @@ class _AnnotatedRouter:
     kind: str
 
     def __init__(self, settings: Settings, cluster: Cluster) -> None:
-        self.line = settings.recipe
+        self.line = object_name(settings.recipe)
         self.namespace = settings.kubernetes.namespace
         self.edge_url = settings.kubernetes.edge_url
         self.cluster = cluster

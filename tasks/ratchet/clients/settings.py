@@ -105,7 +105,10 @@ class Settings(Contract):
     def users_url(self) -> str:
         """Where people ask the model in production, without /v1."""
         if self.runtime == "kubernetes":
-            return self.kubernetes.edge_url or f"http://{self.recipe}.{self.kubernetes.namespace}.svc:8000"
+            return (
+                self.kubernetes.edge_url
+                or f"http://{self.recipe.replace('_', '-')}.{self.kubernetes.namespace}.svc:8000"
+            )
         return f"http://{LOOPBACK}:{self.ports.edge}"
 
     @property

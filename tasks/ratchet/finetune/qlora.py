@@ -171,6 +171,7 @@ def _trainer(
     batches = plan_batches(lengths, method.batch_size, method.num_steps(len(lengths)), method.seed)
     tokens_per_step = [num_tokens(data.train[row] for row in batch) for batch in batches]
     on_cpu = hardware.device == "cpu"
+    micro_batch = method.micro_batch_size or method.batch_size
     trainer = _PlannedTrainer(
         model=_quantized(base, hardware),
         processing_class=_tokenizer(base),
@@ -186,8 +187,9 @@ def _trainer(
         args=trl.SFTConfig(
             output_dir=str(attempt.checkpoints.folder),
             max_steps=len(batches),
-            per_device_train_batch_size=method.batch_size,
-            per_device_eval_batch_size=method.batch_size,
+            per_device_train_batch_size=micro_batch,
+            gradient_accumulation_steps=method.batch_size // micro_batch,
+            per_device_eval_batch_size=micro_batch,
             learning_rate=method.learning_rate,
             warmup_steps=method.warmup_steps,
             lr_scheduler_type="linear",
@@ -196,7 +198,7 @@ def _trainer(
             use_cpu=on_cpu,
             bf16=not on_cpu,
             fp16=False,
-            gradient_checkpointing=False,
+            gradient_checkpointing=method.gradient_checkpointing,
             dataloader_pin_memory=not on_cpu,
             save_steps=method.save_steps,
             logging_steps=1,

@@ -19,9 +19,17 @@ class PolicyFiles:
     def suite(self, name: str) -> str:
         return self._read(self.root / "expectations" / f"{name}.json")
 
-    def task(self, name: str, max_samples: int | None = None) -> Task:
-        """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's test split."""
+    def task(self, name: str, max_samples: int | None = None, with_data: bool = False) -> Task:
+        """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's test split.
+
+        Raises TerminalError when the file is not there although the task needs it (`with_data`).
+        """
         data = self.data_path(name)
+        if with_data and not data.is_file():
+            raise TerminalError(
+                f"task {name} asks public data that is not part of this project: expected {data}; docs/cluster.md, "
+                '"Data of public benchmarks", has the command that makes it'
+            )
         return Task(
             name=name,
             config_yaml=self._read(self.root / "quality_gates" / "tasks" / f"{name}.yaml"),

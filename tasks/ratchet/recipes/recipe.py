@@ -53,6 +53,7 @@ class Recipe(Contract):
     method: QloraSettings = QloraSettings()
     tasks: tuple[Task, ...] = Field(min_length=1)
     gate: GatePolicy
+    eval_batch_size: PositiveInt = 32
     on_inconclusive: Literal["stop", "ask"] = "stop"
     conversion: ConvertSettings = ConvertSettings()
     conversion_blocks: bool = True

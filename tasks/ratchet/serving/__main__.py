@@ -63,14 +63,13 @@ def fetch(model: LoadedModel) -> None:
 
 
 def serve(model: LoadedModel) -> NoReturn:
-    line, colour = os.environ["RATCHET_LINE"], os.environ[COLOUR_VARIABLE]
+    settings, colour = load(), os.environ[COLOUR_VARIABLE]
     told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: model.release_id, MODEL_VARIABLE: model.model.sha256}
     kept = {name: os.environ[name] for name in (CLOSE_VARIABLE, "NVIDIA_VISIBLE_DEVICES") if name in os.environ}
-    folder, device = MODELS / model.model.sha256, os.environ.get("RATCHET_DEVICE", "cpu")
-    arguments = command(line, model, folder, device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
-    threads = int(os.environ.get("RATCHET_STEP_THREADS", "1"))
+    folder = MODELS / model.model.sha256
+    arguments = command(settings.recipe, model, folder, settings.device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
     log.info("starting vLLM", extra={"colour": colour, "release": model.release_id})
-    os.execve(sys.executable, arguments, environment(Path("/scratch"), threads, {**told, **kept}))  # noqa: S606
+    os.execve(sys.executable, arguments, environment(settings.state, settings.step_threads or 1, {**told, **kept}))  # noqa: S606
 
 
 if __name__ == "__main__":
