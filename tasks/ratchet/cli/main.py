@@ -19,6 +19,7 @@ from ratchet.clients.world import World
 from ratchet.core import log as logs
 from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError
 from ratchet.local import platform
+from ratchet.local.base import import_base
 from ratchet.local.bring_up import bring_up
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
@@ -73,6 +74,11 @@ def submit_file(here: Here, options: argparse.Namespace) -> None:
     upload = Upload(options.file, options.text_column, options.label_column, options.replace)
     checked, version = submit(here.settings, here.config, here.recipe, upload, show.quiet)
     show.receipt(here.world, upload.path, checked, version, here.console)
+
+
+def take_base(here: Here, options: argparse.Namespace) -> None:
+    ref = import_base(here.world, options.folder, options.name)
+    here.console.print(f"{options.name} is in the store: {ref.sha256[:12]}, {ref.bytes} bytes")
 
 
 def retrain(here: Here, options: argparse.Namespace) -> None:
@@ -171,6 +177,9 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("file", type=Path)
     verb.add_argument("--replace", action="store_true", help="start the dataset anew instead of adding to it")
     _columns(verb)
+    verb = add("import-base", take_base, "put a base model into the store, for recipes that name it")
+    verb.add_argument("folder", type=Path, help="config.json, tokenizer, chat template, safetensors")
+    verb.add_argument("--name", required=True, help="what recipes call it")
     verb = add("retrain", retrain, "start a release now and watch it")
     verb.add_argument("--no-wait", action="store_true", help="start it and return")
     verb = add("report", report, "the decision report of a release")

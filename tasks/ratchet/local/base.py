@@ -13,14 +13,16 @@ from ratchet.clients.process import OFFLINE, PATIENT
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
-from ratchet.core.errors import TransientError
+from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
+from ratchet.core.model_folder import check_model_folder
 from ratchet.core.refs import FolderRef, digest_file
 from ratchet.core.releases import LedgerEvent, production
 from ratchet.core.rollout import first_state
 from ratchet.recipes.recipe import Recipe
 
-# What decides the weights: the code below and the lock of the environment that it runs in.
+TINY = "ratchet-tiny"
+# What decides its weights: the code below and the lock of the environment that it runs in.
 SOURCES = ("local/base_model.py", "local/corpus.py", "local/muon.py", "core/arithmetic.py")
 
 
@@ -29,12 +31,35 @@ def ensure_base(settings: Settings, world: World, recipe: Recipe, on_line: Calla
     key = f"bases/{recipe.base}.json"
     if record := world.store.get(key):
         return FolderRef.model_validate_json(record)
+    if recipe.base != TINY:
+        raise TerminalError(
+            f"the store has no base model named {recipe.base!r}: hand it in once, `ratchet import-base FOLDER --name "
+            f"{recipe.base}` (a folder with config.json, tokenizer, chat template and safetensors)"
+        )
     folder = settings.cache / f"{recipe.base}-{_cache_key(settings)[:16]}"
     if not folder.is_dir():
         train(settings, folder, on_line)
     ref = world.store.put_folder(folder)
     world.store.create(key, ref)
     return FolderRef.model_validate_json(world.store.get(key) or ref.canonical_json())
+
+
+def import_base(world: World, folder: Path, name: str) -> FolderRef:
+    """Put a model into the store under a name that recipes use. A name is given once: its releases depend on the bytes.
+
+    Raises:
+        BadModelFolder: it is not a whole and safe model.
+        TerminalError: the name has other bytes already.
+    """
+    check_model_folder(folder)
+    ref, key = world.store.put_folder(folder), f"bases/{name}.json"
+    world.store.create(key, ref)
+    known = FolderRef.model_validate_json(world.store.get(key) or ref.canonical_json())
+    if known != ref:
+        raise TerminalError(
+            f"{name!r} is the name of another base already, {known.sha256[:12]}, got {ref.sha256[:12]}; take a new name"
+        )
+    return ref
 
 
 def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> None:
