@@ -55,7 +55,9 @@ def main() -> int:
 def build(builder: str, image: str, device: str, tag: str, wheel: Path, version: str) -> Built:
     folder = context(image, device, wheel)
     lock = hashlib.sha256((folder / "requirements.txt").read_bytes()).hexdigest()
-    arguments = {"IMAGE": image, "DEVICE": device, "VERSION": version, "LOCK_SHA256": lock}
+    apt = ROOT / "containers" / image / "apt.txt"
+    system = " ".join(apt.read_text("utf-8").split()) if apt.is_file() else ""
+    arguments = {"IMAGE": image, "DEVICE": device, "VERSION": version, "LOCK_SHA256": lock, "APT": system}
     build_args = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
     started = time.monotonic()
     if builder in BUILDERS:

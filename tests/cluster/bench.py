@@ -15,9 +15,12 @@ from typing import Any
 
 import boto3
 import httpx
+from tests.cluster.proxy import Door
 
 from ratchet import __version__
-from ratchet.clients.settings import Settings
+from ratchet.cli.release import airflow_of
+from ratchet.clients.airflow import Airflow
+from ratchet.clients.settings import Settings, load
 from ratchet.clients.world import World
 
 ROOT = Path(__file__).parent.parent.parent
@@ -50,8 +53,11 @@ spec: {type: NodePort, selector: {app: store}, ports: [{port: 5000}]}
 
 @dataclass(frozen=True)
 class Bench:
+    """Airflow and the command line go to the API server by `door`, kubectl and helm by themselves."""
+
     namespace: str
     home: Path
+    door: Door
 
     def kubectl(self, *arguments: str, text: str | None = None, check: bool = True) -> str:
         command = ["kubectl", "-n", self.namespace, *arguments]
@@ -70,7 +76,23 @@ class Bench:
 
     def ratchet(self, *arguments: str, timeout: float = 1800) -> "subprocess.CompletedProcess[str]":
         command = [str(BIN / "ratchet"), "--config", str(self.config), *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+        environment = {**os.environ, "KUBECONFIG": str(self.home / "kubeconfig")}
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.config)
+
+    @property
+    def world(self) -> World:
+        """The platform's, with kubectl's own way to the cluster."""
+        return World(self.settings, self.settings.scratch)
+
+    @property
+    def airflow(self) -> Airflow:
+        return airflow_of(self.settings, "engineer")
 
     @property
     def config(self) -> Path:
@@ -127,10 +149,6 @@ def until(done: Callable[[], Any], seconds: float, what: str, every: float = 1.0
             problem = error
         time.sleep(every)
     raise AssertionError(f"not within {seconds:.0f} s: {what} ({problem})")
-
-
-def world_of(settings: Settings) -> World:
-    return World(settings, settings.scratch)
 
 
 def chat(url: str, text: str) -> httpx.Response:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.bench import BUCKET, CREDENTIALS, PREFIX, ROOT, TAG, Bench
+from tests.cluster.proxy import through
 from tests.e2e.conftest import free_ports
 
 CONFIG = """
-root = "{root}"
+root = "{home}/project"
 state_dir = "{home}/state"
 cache_dir = "{root}/.ratchet/cache"
+environments_dir = "{root}/.venvs"
 runtime = "kubernetes"
 tracking_uri = "http://ratchet-mlflow.{namespace}.svc:5000"
 [store]
@@ -42,11 +44,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def bench() -> Iterator[Bench]:
     """The store, the charts, and a ratchet.toml that names them. RATCHET_KEEP=1 leaves it all as it is."""
     home = Path(tempfile.mkdtemp(prefix="ratchet-"))
-    bench = Bench(os.environ.get("RATCHET_NAMESPACE", f"ratchet-{uuid.uuid4().hex[:6]}"), home)
+    door = through(Path(os.environ["KUBECONFIG"]), home / "kubeconfig")
+    bench = Bench(f"ratchet-{uuid.uuid4().hex[:6]}", home, door)
     bench.kubectl("create", "namespace", bench.namespace)
     try:
         bench.install_store()
         bench.install_serving()
+        lay_out(home)
         configure(bench)
         bench.install_platform()
         yield bench
@@ -55,6 +59,15 @@ def bench() -> Iterator[Bench]:
         if not os.environ.get("RATCHET_KEEP"):
             bench.kubectl("delete", "namespace", bench.namespace, "--wait=false", check=False)
             shutil.rmtree(home, ignore_errors=True)
+
+
+def lay_out(home: Path) -> None:
+    """The project with the faults beside the release: Airflow has one folder of DAGs."""
+    (home / "project" / "dags").mkdir(parents=True)
+    for name in ("containers", "expectations", "quality_gates"):
+        (home / "project" / name).symlink_to(ROOT / name)
+    for dag in (ROOT / "dags" / "release.py", ROOT / "tests" / "cluster" / "dags" / "faults.py"):
+        (home / "project" / "dags" / dag.name).symlink_to(dag)
 
 
 def configure(bench: Bench) -> None:

@@ -72,10 +72,9 @@ class Cluster:
                 header_params=headers,
                 body=body,
                 auth_settings=["BearerToken"],
-                response_type=None,
                 _preload_content=False,
                 _request_timeout=TIMEOUT_SECONDS,
-            )[0]
+            )
         except ApiException as error:
             raise _kind(method, path, error) from error
         except (HTTPError, OSError) as error:

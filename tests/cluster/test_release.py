@@ -1,0 +1,227 @@
+"""A whole release as pods: `ratchet demo`, unchanged, on a cluster; then what on-call does with it.
+
+The tests run in the order in which a person would do these things: look, ask, go back, run again.
+"""
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from tests.cluster.bench import ROOT, Bench, chat
+
+from ratchet.clients import manifests
+from ratchet.clients.settings import load
+from ratchet.core.releases import production
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.steps import STEPS
+from ratchet.validate.contract import ValidateInputs
+
+pytestmark = pytest.mark.timeout(3600)
+COMPONENT = "app.kubernetes.io/component=step"
+
+
+@dataclass
+class Seen:
+    """Every step pod that was there while the block ran, as last seen, by name."""
+
+    pods: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def of(self, step: str) -> list[dict[str, Any]]:
+        return [pod for pod in self.pods.values() if pod["metadata"]["labels"]["ratchet.dev/step"] == step]
+
+
+@contextmanager
+def watching(bench: Bench) -> Iterator[Seen]:
+    seen, stop = Seen(), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.7):
+            for pod in bench.pods(COMPONENT):
+                seen.pods[pod["metadata"]["name"]] = pod
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def clients_asking(url: str, count: int = 3) -> Iterator[list[tuple[int, str]]]:
+    """Ask without a pause while the block runs; yields (status, release) as they come."""
+    answers: list[tuple[int, str]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            try:
+                answer = chat(url, "where is my parcel")
+                answers.append((answer.status_code, answer.headers.get("x-model-release", "")))
+            except httpx.HTTPError as error:
+                answers.append((0, repr(error)))
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def release(bench: Bench) -> Seen:
+    """`ratchet demo`: platform, data, release, approval."""
+    with watching(bench) as seen:
+        done = bench.ratchet("demo", timeout=3000)
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    (bench.home / "demo.txt").write_text(done.stdout, "utf-8")
+    return seen
+
+
+def test_every_step_was_a_pod_from_its_own_image(bench: Bench, release: Seen) -> None:
+    ran = {pod["metadata"]["labels"]["ratchet.dev/step"]: pod for pod in release.pods.values()}
+
+    assert set(ran) == set(STEPS) - {"rollback"} - {"validate"} | ({"validate"} & set(ran))
+    for step, pod in ran.items():
+        assert pod["spec"]["containers"][0]["image"] == bench.image(STEPS[step].image)
+
+
+def test_each_pod_leads_back_to_its_run(bench: Bench, release: Seen) -> None:
+    (run, *_) = bench.airflow.runs("release_support")
+    for pod in release.pods.values():
+        annotations = pod["metadata"]["annotations"]
+        assert annotations["ratchet.dev/dag"] == "release_support"
+        assert annotations["ratchet.dev/run"] == run["dag_run_id"]
+        assert annotations["ratchet.dev/task"] in {"evaluate_baseline", "evaluate_candidate", *STEPS}
+
+
+def test_no_step_pod_is_left(bench: Bench, release: Seen) -> None:
+    assert bench.pods(COMPONENT) == []
+
+
+def test_users_are_answered_by_the_release_and_told_so(bench: Bench, release: Seen) -> None:
+    live = production(bench.world.ledger("support").events())
+    answer = chat(bench.settings.users_url, "I was charged twice for my order and want my money back")
+
+    assert live is not None
+    assert live.kind == "promoted"
+    assert answer.headers["x-model-release"] == live.release_id
+    assert answer.json()["choices"][0]["message"]["content"].strip()
+
+
+def test_a_pods_log_is_in_airflow(bench: Bench, release: Seen) -> None:
+    airflow = bench.airflow
+    (run, *_) = airflow.runs("release_support")
+    (task,) = (task for task in airflow.tasks("release_support", run["dag_run_id"]) if task.task_id == "finetune")
+    lines = "\n".join(airflow.log("release_support", run["dag_run_id"], task))
+
+    assert re.search(r"progress\s+step=\d+ steps=\d+ loss=", lines)
+    assert "fine-tuned" in lines
+
+
+def test_a_laptop_would_compute_the_same_keys(bench: Bench, release: Seen) -> None:
+    """The same inputs, lock and device kind: work done on one is found on the other."""
+    store = bench.world.store
+    (version, *_) = bench.world.datasets("support").records()
+    rules = load_recipe("support", ROOT).rules
+    inputs = ValidateInputs(
+        upload=version.rows, file_name="rows.jsonl", text_column="text", label_column="label", rules=rules
+    )
+
+    key = STEPS["validate"].key(inputs, load(ROOT / "ratchet.toml"), run_id="", attempt="")
+
+    assert manifests.find(store, "validate", key) is not None
+
+
+def test_status_tells_what_runs_and_what_is_in_production(bench: Bench, release: Seen) -> None:
+    said = bench.ratchet("status").stdout
+
+    assert re.search(r"support-blue\s+running\s+1/1 ready", said)
+    assert re.search(r"support-green\s+running\s+1/1 ready", said)
+    assert "is in production" in said
+    assert "goes back to" in said
+
+
+def test_an_upgrade_of_the_chart_moves_neither_users_nor_engines(bench: Bench, release: Seen) -> None:
+    before = bench.world.router.read(), {c: bench.world.engine.loaded(c) for c in ("blue", "green")}
+    pods = {pod["metadata"]["uid"] for pod in bench.pods("app.kubernetes.io/component=engine")}
+
+    bench.install_serving()
+
+    assert (bench.world.router.read(), {c: bench.world.engine.loaded(c) for c in ("blue", "green")}) == before
+    assert {pod["metadata"]["uid"] for pod in bench.pods("app.kubernetes.io/component=engine")} == pods
+    assert bench.get("service", "support")["spec"]["selector"]["ratchet.dev/colour"] == before[0].active
+
+
+def test_rolling_back_fails_no_request_and_takes_under_a_second(bench: Bench, release: Seen) -> None:
+    events = bench.world.ledger("support").events()
+    with clients_asking(bench.settings.users_url) as answers:
+        time.sleep(3)
+        done = bench.ratchet("rollback", "--reason", "a test")
+        time.sleep(3)
+
+    assert done.returncode == 0, done.stderr
+    switched = re.search(r"traffic moved in (\d+\.\d+) s", done.stdout)
+    assert switched, done.stdout
+    assert {status for status, _ in answers} == {200}
+    assert len(answers) > 10
+    assert answers[0][1] != answers[-1][1]
+    assert bench.world.ledger("support").events()[len(events)].kind == "rolled_back"
+
+
+def test_running_again_does_only_what_acts(bench: Bench, release: Seen) -> None:
+    """After the roll-back the same data is new to production again: everything that was computed is found."""
+    with watching(bench) as seen:
+        done = bench.ratchet("retrain")
+
+    assert "waits for approval" in done.stdout, f"{done.stdout[-3000:]}\n{done.stderr}"
+    assert not seen.of("finetune")
+    assert not seen.of("evaluate")
+    assert seen.of("stage")
+
+
+def test_a_second_trigger_of_the_same_run_goes_on_with_it(bench: Bench, release: Seen) -> None:
+    done = bench.ratchet("retrain", "--no-wait")
+
+    assert "is not finished: it goes on" in done.stdout
+    assert bench.ratchet("reject", "--reason", "a test").returncode == 0
+
+
+def test_the_times_are_kept(bench: Bench, release: Seen, record_property: Any) -> None:
+    """Pod by pod: from asked for to container started, and what the container took."""
+    rows = [times(pod) for pod in release.pods.values()]
+    table = sorted((row for row in rows if row), key=lambda row: row["asked"])
+    (bench.home / "pods.json").write_text(json.dumps(table, indent=1), "utf-8")
+
+    assert {row["step"] for row in table} >= {"resolve", "finetune", "promote"}
+
+
+def times(pod: dict[str, Any]) -> dict[str, Any] | None:
+    (status,) = pod["status"].get("containerStatuses") or [{}]
+    ended = (status.get("state") or {}).get("terminated")
+    if not ended:
+        return None
+    asked, started, finished = (
+        datetime.fromisoformat(text)
+        for text in (pod["metadata"]["creationTimestamp"], ended["startedAt"], ended["finishedAt"])
+    )
+    return {
+        "step": pod["metadata"]["labels"]["ratchet.dev/step"],
+        "asked": asked.isoformat(),
+        "start_seconds": (started - asked).total_seconds(),
+        "run_seconds": (finished - started).total_seconds(),
+        "exit_code": ended["exitCode"],
+    }
