@@ -12,6 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,15 +39,16 @@ def main() -> int:
     builder = options.builder or next((name for name in BUILDERS if shutil.which(name)), None)
     if builder is None:
         sys.exit("no docker, podman or buildah here: install one, or name your own with --builder")
-    wheel = build_wheel()
-    version = wheel.name.split("-")[1]
     built = []
-    for number, image in enumerate(options.images or IMAGES, 1):
-        tag = f"{options.prefix}/{image}:{options.tag or f'{version}-{options.device}'}"
-        say(f"[{number}/{len(options.images or IMAGES)}] {tag}")
-        built.append(build(builder, image, options.device, tag, wheel, version))
-        if options.push:
-            publish(builder, tag)
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = build_wheel(Path(folder))
+        version = wheel.name.split("-")[1]
+        for number, image in enumerate(options.images or IMAGES, 1):
+            tag = f"{options.prefix}/{image}:{options.tag or f'{version}-{options.device}'}"
+            say(f"[{number}/{len(options.images or IMAGES)}] {tag}")
+            built.append(build(builder, image, options.device, tag, wheel, version))
+            if options.push:
+                publish(builder, tag)
     for one in built:
         say(f"{one.tag:<60} {one.seconds:6.0f} s")
     return 0
@@ -93,9 +95,7 @@ def lock_of(image: str, device: str) -> Path:
     return own if own.is_file() else own.with_name("requirements.cpu.txt")
 
 
-def build_wheel() -> Path:
-    folder = ROOT / "dist" / "wheel"
-    shutil.rmtree(folder, ignore_errors=True)
+def build_wheel(folder: Path) -> Path:
     run([str(ROOT / ".venv" / "bin" / "uv"), "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)])
     return next(folder.glob("*.whl"))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.cluster.bench import ROOT, Bench, chat
+from tests.cluster.bench import ROOT, Bench, chat, until
 
 from ratchet.clients import manifests
 from ratchet.clients.settings import load
@@ -197,7 +197,31 @@ def test_a_second_trigger_of_the_same_run_goes_on_with_it(bench: Bench, release:
     done = bench.ratchet("retrain", "--no-wait")
 
     assert "is not finished: it goes on" in done.stdout
-    assert bench.ratchet("reject", "--reason", "a test").returncode == 0
+
+
+def test_a_promotion_killed_between_its_steps_is_finished_by_the_next_attempt(bench: Bench, release: Seen) -> None:
+    """The pod dies right after its intent is in the ledger; users never notice."""
+    ledger, num_before = bench.world.ledger("support"), len(bench.world.ledger("support").events())
+    with clients_asking(bench.settings.users_url) as answers:
+        assert bench.ratchet("approve").returncode == 0
+        until(lambda: any(e.kind == "promoting" for e in ledger.events()[num_before:]), 300, "an intent", every=0.02)
+        (pod,) = bench.pods("ratchet.dev/step=promote")
+        bench.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+        (run, *_) = bench.airflow.runs("release_support")
+        until(
+            lambda: bench.airflow.run_state("release_support", run["dag_run_id"]) in ("success", "failed"),
+            900,
+            "the run ends",
+        )
+
+    live, state = production(ledger.events()), bench.world.router.read()
+    assert bench.airflow.run_state("release_support", run["dag_run_id"]) == "success"
+    assert live is not None
+    assert state is not None
+    assert live.kind == "promoted"
+    assert state.serves(live.release_id, live.model.sha256)
+    assert ledger.verify() > num_before
+    assert {status for status, _ in answers} == {200}
 
 
 def test_the_times_are_kept(bench: Bench, release: Seen, record_property: Any) -> None:

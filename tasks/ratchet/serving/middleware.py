@@ -42,7 +42,7 @@ class Answers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == READY_PATH:
-            await self._tell_ready(send)
+            await self._tell_ready(scope, send)
         else:
             await self.app(scope, receive, self._named(scope["path"], send))
 
@@ -56,19 +56,25 @@ class Answers:
 
         return named
 
-    async def _tell_ready(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        problem = None if time.monotonic() - self.answered_at < PROVEN_SECONDS else await self._problem()
+    async def _tell_ready(self, scope: Message, send: Callable[[Message], Awaitable[None]]) -> None:
+        problem = None if time.monotonic() - self.answered_at < PROVEN_SECONDS else await self._problem(scope)
         body = (problem or "a token was generated").encode()
         headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *self.headers]
         await send({"type": "http.response.start", "status": 503 if problem else 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _problem(self) -> str | None:
+    async def _problem(self, scope: Message) -> str | None:
         """Why the engine does not generate one token with a finite log-probability; None when it does."""
         import httpx
 
         asked = {"model": self.model, "prompt": "Hello", "max_tokens": 1, "temperature": 0, "logprobs": 1}
-        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        # What the server puts into each request's scope, and its routes look for: the application and its state.
+        around = {name: scope[name] for name in ("app", "state") if name in scope}
+
+        async def app(asked: Message, receive: Any, answer: Any) -> None:
+            await self.app({**asked, **around}, receive, answer)
+
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
                 answer = await asyncio.wait_for(client.post("/v1/completions", json=asked), PROBE_SECONDS)

@@ -11,13 +11,17 @@ from ratchet.serving.middleware import Answers, Message
 
 
 class Engine:
-    """Answers a completion with `logprob`, or with `status`; counts what it was asked."""
+    """Answers a completion with `logprob`, or with `status`; counts what it was asked.
+
+    As vLLM's routes do, it looks for its application in the scope.
+    """
 
     def __init__(self, logprob: float = -0.5, status: int = 200) -> None:
         self.logprob, self.status = logprob, status
         self.asked: list[str] = []
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        assert scope["app"] == "vLLM"
         self.asked.append(scope["path"])
         choice = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
         body = json.dumps({"choices": [choice]}).encode()
@@ -27,7 +31,10 @@ class Engine:
 
 def get(app: Answers, path: str) -> httpx.Response:
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
+        async def server(scope: Message, receive: Any, send: Any) -> None:
+            await app({**scope, "app": "vLLM"}, receive, send)
+
+        transport = httpx.ASGITransport(app=server)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://engine") as client:
             return await client.get(path)
 
