@@ -54,7 +54,7 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     arguments = command(settings.recipe, intended, folder, settings.device, Listening(LOOPBACK, port, SHUTDOWN_SECONDS))
     told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
     cache = serving_folder(settings) / "cache"
-    os.execve(sys.executable, arguments, environment(cache, settings.step_threads or 1, told))  # noqa: S606
+    os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, told))  # noqa: S606
 
 
 def verified_folder(store: Store, serving: Path, intended: LoadedModel) -> Path:

@@ -69,7 +69,8 @@ def serve(model: LoadedModel) -> NoReturn:
     folder = MODELS / model.model.sha256
     arguments = command(settings.recipe, model, folder, settings.device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
     log.info("starting vLLM", extra={"colour": colour, "release": model.release_id})
-    os.execve(sys.executable, arguments, environment(settings.state, settings.step_threads or 1, {**told, **kept}))  # noqa: S606
+    seen = environment(settings.state, settings.device, settings.step_threads or 1, {**told, **kept})
+    os.execve(sys.executable, arguments, seen)  # noqa: S606
 
 
 if __name__ == "__main__":

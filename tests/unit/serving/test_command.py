@@ -37,8 +37,13 @@ def test_nothing_of_the_callers_environment_reaches_the_engine(tmp_path: Path, m
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
 
-    seen = environment(tmp_path, 1, {"RATCHET_RELEASE": "b"})
+    seen = environment(tmp_path, "cpu", 1, {"RATCHET_RELEASE": "b"})
 
     assert not {"AWS_SECRET_ACCESS_KEY", "PYTHONDONTWRITEBYTECODE"} & set(seen)
     assert seen["HF_HUB_OFFLINE"] == "1"
     assert seen["RATCHET_RELEASE"] == "b"
+
+
+def test_a_cpu_needs_no_compiler_and_a_gpu_compiles(tmp_path: Path) -> None:
+    assert environment(tmp_path, "cpu", 1, {})["TORCHDYNAMO_DISABLE"] == "1"
+    assert "TORCHDYNAMO_DISABLE" not in environment(tmp_path, "cuda", 1, {})
