@@ -75,7 +75,7 @@ def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> N
 
 
 def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
-    """The very first release: the untuned base, on blue. Does nothing when the ledger has a production already."""
+    """The very first release: the untuned base, on blue. With a production there is, see only that it is loaded."""
     event = LedgerEvent(
         line=recipe.line,
         kind="bootstrap",
@@ -93,10 +93,15 @@ def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
     ledger = world.ledger(recipe.line)
     if ledger.append(decide):
         log.info("released the base model", extra={"line": recipe.line, "model": base.sha256[:12]})
-    live = production(ledger.events())
-    if live and world.router.read() is None:
-        world.engine.load("blue", LoadedModel(release_id=live.release_id, model=live.model, serving=recipe.serving))
+    live, state = production(ledger.events()), world.router.read()
+    if live is None:
+        return
+    loaded = LoadedModel(release_id=live.release_id, model=live.model, serving=recipe.serving)
+    if state is None:
+        world.engine.load("blue", loaded)
         world.router.write(first_state("blue", live.release_id, live.model.sha256, live.seq), instead_of=None)
+    elif state.serves(live.release_id, live.model.sha256) and world.engine.loaded(state.active) is None:
+        world.engine.load(state.active, loaded)  # somebody emptied the colour that has the users
 
 
 def _cache_key(settings: Settings) -> str:
