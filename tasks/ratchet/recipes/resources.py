@@ -19,12 +19,14 @@ class Toleration(Contract):
 class PodResources(Contract):
     """One step's pod.
 
-    `memory_gib` is request and limit: a pod that needs more is ended, and the failure says so. `cpu` is a request, and
-    the number of threads. `scratch_gib` bounds the disk for models and checkpoints under way. `queue` is a Kueue
-    LocalQueue. `grace_seconds` is what a pod gets between "stop" and the end, to write a last checkpoint.
+    `memory_gib` is request and limit: a pod that needs more is ended, and the failure says so. `cpu` is a request; a
+    step takes `num_threads` (default: one per CPU asked for). `scratch_gib` bounds the disk for models and checkpoints
+    under way. `queue` is a Kueue LocalQueue. `grace_seconds` is what a pod gets between "stop" and the end, to write a
+    last checkpoint.
     """
 
     cpu: PositiveFloat = 0.5
+    num_threads: NonNegativeInt = 0
     memory_gib: PositiveFloat = 1.0
     scratch_gib: PositiveFloat = 4.0
     gpus: NonNegativeInt = 0
@@ -38,13 +40,13 @@ class PodResources(Contract):
 
     @property
     def threads(self) -> int:
-        return max(1, round(self.cpu))
+        return self.num_threads or max(1, round(self.cpu))
 
 
-# Measured on the tiny base, rounded up: docs/measurements.md.
+# For the tiny base, so that a node of two cores takes every step, and two at a time.
 TINY: dict[str, PodResources] = {
-    "prepare": PodResources(cpu=1, memory_gib=1.5),
-    "finetune": PodResources(cpu=2, memory_gib=3, scratch_gib=8),
-    "evaluate": PodResources(cpu=2, memory_gib=3),
-    "convert": PodResources(cpu=2, memory_gib=4),
+    "prepare": PodResources(memory_gib=1.5),
+    "finetune": PodResources(num_threads=2, memory_gib=3, scratch_gib=8),
+    "evaluate": PodResources(num_threads=2, memory_gib=3),
+    "convert": PodResources(num_threads=2, memory_gib=4),
 }
