@@ -1,7 +1,8 @@
 """A release as it runs: one line per task with state, elapsed time and the step's own progress."""
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,8 +21,21 @@ CHAIN = (
     *("convert", "stage", "report", "worth_asking", "approve", "promote", "bake", "unload"),
 )
 ENDED = frozenset({"success", "failed"})
-_MARKS = {"success": "[green]✓[/]", "failed": "[red]✗[/]", "running": "[cyan]▶[/]", "awaiting_input": "[yellow]?[/]"}
-_WORDS = {None: "waiting", "awaiting_input": "waits for approval", "upstream_failed": "not reached"}
+AT_WORK = frozenset({"running", "deferred"})  # deferred: its pod runs, and no worker waits for it
+_MARKS = {
+    "success": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "running": "[cyan]▶[/]",
+    "deferred": "[cyan]▶[/]",
+    "awaiting_input": "[yellow]?[/]",
+}
+_PROGRESS_LINE = re.compile(rf"(?:\[step\] (?:logs: )?)?(?:\d\d:\d\d:\d\d )?{PROGRESS}\s(.+)")
+_WORDS = {
+    None: "waiting",
+    "deferred": "in its pod",
+    "awaiting_input": "waits for approval",
+    "upstream_failed": "not reached",
+}
 POLL_SECONDS = 2.0
 QUIET_LINE_SECONDS = 15.0
 MAX_SILENT_POLLS = 30
@@ -79,7 +93,7 @@ def _patiently(airflow: Airflow, run: Run) -> Snapshot:
 
 def look(airflow: Airflow, run: Run) -> Snapshot:
     tasks = airflow.tasks(run.dag_id, run.run_id)
-    notes = {task.task_id: _note(airflow, run, task) for task in tasks if task.state == "running"}
+    notes = {task.task_id: _note(airflow, run, task) for task in tasks if task.state in AT_WORK}
     told = {task_id: note for task_id, note in notes.items() if note}
     return Snapshot(airflow.run_state(run.dag_id, run.run_id), sorted(tasks, key=_place), told)
 
@@ -131,10 +145,14 @@ class _Lines:
 
 
 def _note(airflow: Airflow, run: Run, task: TaskState) -> str:
-    """The step's newest progress line, else its newest line."""
-    lines = airflow.log(run.dag_id, run.run_id, task)
-    progress = [line for line in lines if line.startswith(PROGRESS)]
-    return progress[-1].removeprefix(PROGRESS).strip() if progress else ""
+    """The step's newest progress."""
+    return newest_progress(airflow.log(run.dag_id, run.run_id, task))
+
+
+def newest_progress(lines: Sequence[str]) -> str:
+    """Lines of a pod have its container's name and a time before them."""
+    found = (match for line in reversed(lines) if (match := _PROGRESS_LINE.match(line)))
+    return next((match[1].strip() for match in found), "")
 
 
 def _table(snapshot: Snapshot) -> Table:
