@@ -10,10 +10,10 @@ export OMP_WAIT_POLICY := PASSIVE
 # Without .pyc files every start of vLLM, Airflow and the steps imports from source, which doubles it.
 unexport PYTHONDONTWRITEBYTECODE
 PACKAGE := tasks/ratchet
-CODE := tasks dags tests
+CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test cluster-test images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -70,6 +70,9 @@ test: check test-steps test-e2e ## everything, from nothing
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)
+
+cluster-images: images ## the images of the product, and those that only the cluster tests need
+	$(BIN)/python -m tests.cluster.images $(IMAGE_OPTIONS)
 
 cluster-test: $(BIN)/pytest setup ## the whole release as pods on the cluster that KUBECONFIG names (docs/cluster.md)
 	$(BIN)/pytest tests/cluster

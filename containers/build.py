@@ -1,7 +1,7 @@
 """Build the images: `python containers/build.py [IMAGE…] [--device cuda] [--prefix registry/ratchet] [--push]`.
 
-Uses docker, podman or buildah, whichever is there, or any command that is called as `COMMAND FOLDER TAG [--build-arg …]`.
-Each image gets a context of its own (dist/images/<image>/): its lock, the project files that it needs, the wheel. Standard
+Uses docker, podman or buildah, whichever is there, or any command called as `COMMAND FOLDER TAG [--build-arg …]`. Each
+image gets a context of its own (dist/images/<image>/): its lock, the project files that it needs, the wheel. Standard
 library only. Prints what was built and how long it took. Pushed images are signed where COSIGN_KEY names a key.
 """
 
@@ -36,9 +36,7 @@ class Built:
 
 def main() -> int:
     options = parse()
-    builder = options.builder or next((name for name in BUILDERS if shutil.which(name)), None)
-    if builder is None:
-        sys.exit("no docker, podman or buildah here: install one, or name your own with --builder")
+    builder = options.builder or builder_here()
     built = []
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
@@ -60,14 +58,22 @@ def build(builder: str, image: str, device: str, tag: str, wheel: Path, version:
     apt = ROOT / "containers" / image / "apt.txt"
     system = " ".join(apt.read_text("utf-8").split()) if apt.is_file() else ""
     arguments = {"IMAGE": image, "DEVICE": device, "VERSION": version, "LOCK_SHA256": lock, "APT": system}
-    build_args = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
     started = time.monotonic()
-    if builder in BUILDERS:
-        command = [part.format(folder=folder, tag=tag) for part in BUILDERS[builder]]
-        run([*command, *build_args, str(folder)])
-    else:
-        run([*shlex.split(builder), str(folder), tag, *build_args])
+    run(command(builder, folder, tag, arguments))
     return Built(tag, time.monotonic() - started)
+
+
+def builder_here() -> str:
+    found = next((name for name in BUILDERS if shutil.which(name)), None)
+    return found or sys.exit("no docker, podman or buildah here: install one, or name your own with --builder")
+
+
+def command(builder: str, folder: Path, tag: str, arguments: dict[str, str]) -> list[str]:
+    """How `builder` is told to make the image `tag` of the Dockerfile in `folder`."""
+    build_args = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
+    if builder not in BUILDERS:
+        return [*shlex.split(builder), str(folder), tag, *build_args]
+    return [*(part.format(folder=folder, tag=tag) for part in BUILDERS[builder]), *build_args, str(folder)]
 
 
 def context(image: str, device: str, wheel: Path) -> Path:
