@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import sys
 import tempfile
+import tomllib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,23 +44,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def bench() -> Iterator[Bench]:
-    """The store, the charts, and a ratchet.toml that names them. RATCHET_KEEP=1 leaves it all as it is."""
-    home = Path(tempfile.mkdtemp(prefix="ratchet-"))
+    """The store, the charts, and a ratchet.toml that names them.
+
+    RATCHET_KEEP=1 leaves it all as it is and says where; RATCHET_BENCH=<that folder> goes on with it.
+    """
+    home = Path(os.environ.get("RATCHET_BENCH") or tempfile.mkdtemp(prefix="ratchet-"))
     door = through(Path(os.environ["KUBECONFIG"]), home / "kubeconfig")
-    bench = Bench(f"ratchet-{uuid.uuid4().hex[:6]}", home, door)
-    bench.kubectl("create", "namespace", bench.namespace)
+    found = tomllib.loads((home / "ratchet.toml").read_text("utf-8")) if (home / "ratchet.toml").is_file() else None
+    bench = Bench(found["kubernetes"]["namespace"] if found else f"ratchet-{uuid.uuid4().hex[:6]}", home, door)
     try:
-        bench.install_store()
-        bench.install_serving()
-        lay_out(home)
-        configure(bench)
-        bench.install_platform()
+        if found is None:
+            install(bench)
         yield bench
     finally:
-        bench.ratchet("down")
-        if not os.environ.get("RATCHET_KEEP"):
+        if os.environ.get("RATCHET_KEEP"):
+            sys.stderr.write(f"kept: namespace {bench.namespace}, folder {home}\n")
+        else:
+            bench.ratchet("down")
             bench.kubectl("delete", "namespace", bench.namespace, "--wait=false", check=False)
             shutil.rmtree(home, ignore_errors=True)
+
+
+def install(bench: Bench) -> None:
+    bench.kubectl("create", "namespace", bench.namespace)
+    bench.install_store()
+    bench.install_serving()
+    lay_out(bench.home)
+    configure(bench)
+    bench.install_platform()
 
 
 def lay_out(home: Path) -> None:

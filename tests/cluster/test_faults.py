@@ -114,7 +114,7 @@ def fresh_upload(bench: Bench) -> ValidateInputs:
     )
 
 
-def training(bench: Bench, epochs: float = 1.0) -> FinetuneInputs:
+def training(bench: Bench, epochs: float = 0.6) -> FinetuneInputs:
     """A training that nobody has done yet; about a second a step, a checkpoint every ten."""
     store = bench.world.store
     (key,) = store.keys("manifests/prepare/")
