@@ -20,9 +20,8 @@ def main() -> None:
     options = parser.parse_args()
     builder = options.builder or build.builder_here()
     build.run(build.command(builder, HERE / "store", f"{options.prefix}/test-store:1", {}))
-    for lie in ("exit 0", "exit 1"):
-        tag = f"{options.prefix}/test-{lie.replace(' ', '-')}:1"
-        build.run(build.command(builder, HERE / "faulty", tag, {"LIE": lie}))
+    for lie in ("exit-0", "exit-1"):
+        build.run(build.command(builder, HERE / "faulty" / lie, f"{options.prefix}/test-{lie}:1", {}))
 
 
 if __name__ == "__main__":
