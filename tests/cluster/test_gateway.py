@@ -1,7 +1,7 @@
 """Weights of an HTTPRoute, written to a real API server.
 
-Where Gateway API is not installed its resource is declared for the test: no gateway then carries traffic, but the server
-merges, stores and refuses as it would.
+Where Gateway API is not installed its resource is declared for the test: no gateway then carries traffic, but the
+server merges, stores and refuses as it would.
 """
 
 from collections.abc import Iterator

@@ -81,6 +81,7 @@ class PodStep(KubernetesPodOperator):
         publish(store, self.publishes)
         work = work_of(self.step, self.inputs, context, settings)
         if manifest := found(store, work, self.log.info):
+            self._remove_what_an_attempt_left(work, settings)
             return _push(context, manifest)
         origin = self._origin(context)
         self.name = pods.pod_name(work)
@@ -124,6 +125,16 @@ class PodStep(KubernetesPodOperator):
             self.log.warning("an earlier attempt is still there: %s is told to stop", old.metadata.name)
             self.pod_manager.delete_pod(old)
             self._await_gone(old)
+
+    def _remove_what_an_attempt_left(self, work: Work, settings: Settings) -> None:
+        """Airflow may lose an attempt whose pod ended well: the next one finds the work done, and that pod there."""
+        label = f"{KEY_LABEL}={key_label(work.key)}"
+        try:
+            for old in self.client.list_namespaced_pod(settings.kubernetes.namespace, label_selector=label).items:
+                if old.status.phase in ("Succeeded", "Failed"):
+                    self.pod_manager.delete_pod(old)
+        except ApiException as error:
+            self.log.warning("could not look for pods of earlier attempts: %s", _message(error))
 
     def _await_gone(self, old: V1Pod) -> None:
         deadline = time.monotonic() + self.pod_resources.grace_seconds + GONE_SECONDS

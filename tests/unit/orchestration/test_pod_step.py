@@ -112,13 +112,18 @@ def test_the_pod_that_airflow_would_start_is_valid_and_named_after_the_work(worl
     assert made["spec"]["automountServiceAccountToken"] is True
 
 
-def test_work_that_is_done_needs_no_pod(world: World, step: PodStep) -> None:
+def test_work_that_is_done_needs_no_pod_and_leaves_none(world: World, step: PodStep) -> None:
     context = Context()
     record(world, step, context, active="blue")
+    ended_well = SimpleNamespace(status=SimpleNamespace(phase="Succeeded"), metadata=SimpleNamespace(name="old"))
+    deleted: list[str] = []
+    step.client = SimpleNamespace(list_namespaced_pod=lambda *_, **__: SimpleNamespace(items=[ended_well]))
+    step.pod_manager = SimpleNamespace(delete_pod=lambda pod: deleted.append(pod.metadata.name))
 
     step.execute(context)
 
     assert context.pushed == {"active": "blue"}
+    assert deleted == ["old"]
 
 
 def test_a_pod_is_found_by_the_key_of_its_work(world: World, step: PodStep) -> None:
