@@ -83,7 +83,9 @@ def clients_asking(url: str, count: int = 3) -> Iterator[list[tuple[int, str]]]:
 
 @pytest.fixture(scope="session")
 def release(bench: Bench) -> Seen:
-    """`ratchet demo`: platform, data, release, approval."""
+    """`ratchet demo`: platform, data, release, approval. A bench that was kept has had it."""
+    if (bench.home / "demo.txt").is_file():
+        return Seen()
     with watching(bench) as seen:
         done = bench.ratchet("demo", timeout=3000)
     assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"

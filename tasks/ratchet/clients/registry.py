@@ -22,7 +22,9 @@ PRODUCTION = "production"
 PREVIOUS = "previous"
 _OUTAGE = frozenset({"INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "IO_ERROR"})
 # An outage must be noticed in seconds; MLflow's own defaults wait for minutes.
-_IMPATIENCE = {
+_ENVIRONMENT = {
+    # It knows no other word for DO_NOT_TRACK than "true", and its telemetry races with others over the environment.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
@@ -210,7 +212,7 @@ class MlflowRegistry:
     @contextmanager
     def _answers(self, doing: str) -> Iterator[None]:
         """Tell a server that is away from a server that says no."""
-        for name, value in _IMPATIENCE.items():
+        for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         from mlflow.exceptions import MlflowException
 

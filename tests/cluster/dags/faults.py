@@ -14,13 +14,13 @@ from ratchet.steps import STEPS
 RECIPE = load_recipe("support", load().root)
 CASES = {
     "fault_validate": ("validate", PodResources()),
-    "fault_finetune": ("finetune", PodResources(cpu=1, memory_gib=3, scratch_gib=8, grace_seconds=30)),
-    "fault_out_of_memory": ("finetune", PodResources(cpu=1, memory_gib=0.4)),
+    "fault_finetune": ("finetune", PodResources(num_threads=2, memory_gib=3, scratch_gib=8, grace_seconds=30)),
+    "fault_out_of_memory": ("finetune", PodResources(memory_gib=0.4)),
     "fault_no_node": ("validate", PodResources(gpus=8, node_selector={"gpu": "h100"})),
 }
 
 
-def given(params: dict) -> dict:
+def given(params: dict, **_: object) -> dict:
     return dict(params["inputs"])
 
 
@@ -33,9 +33,8 @@ def case(name: str, step: str, resources: PodResources) -> DAG:
         catchup=False,
         default_args={"retries": 3, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(hours=1)},
     ) as dag:
-        inputs = PythonOperator(task_id="given", python_callable=given, multiple_outputs=True, op_args=["{{ params }}"])
+        inputs = PythonOperator(task_id="given", python_callable=given, multiple_outputs=True)
         step_task(recipe, step=step, task_id="step", inputs={field: inputs.output[field] for field in fields})
-    dag.render_template_as_native_obj = True
     return dag
 
 
