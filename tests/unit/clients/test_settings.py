@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.clients.settings import BadSettings, load
+from ratchet.clients.settings import BadSettings, Settings, StoreSettings, load
 
 
 def written(folder: Path, text: str) -> Path:
@@ -41,3 +41,30 @@ def test_the_file_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pyte
 def test_a_slip_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadSettings, match=words):
         load(written(tmp_path, text))
+
+
+def test_pods_need_a_store_and_a_tracking_server_that_they_reach(tmp_path: Path) -> None:
+    (tmp_path / "ratchet.toml").write_text('runtime = "kubernetes"\n')
+    with pytest.raises(BadSettings, match='kind = "s3"'):
+        load(tmp_path / "ratchet.toml")
+
+    (tmp_path / "ratchet.toml").write_text('runtime = "kubernetes"\n[store]\nkind = "s3"\nbucket = "b"\n')
+    with pytest.raises(BadSettings, match="tracking_uri"):
+        load(tmp_path / "ratchet.toml")
+
+
+def test_a_pod_says_where_it_is_under_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ratchet.toml").write_text('root = "/home/mia/project"\nstep_threads = 8\n')
+    for name, value in (("ROOT", "/opt/ratchet"), ("STATE_DIR", "/scratch"), ("STEP_THREADS", "2")):
+        monkeypatch.setenv(f"RATCHET_{name}", value)
+
+    settings = load(tmp_path / "ratchet.toml")
+
+    assert (settings.root, settings.state, settings.step_threads) == (Path("/opt/ratchet"), Path("/scratch"), 2)
+
+
+def test_users_are_sent_to_where_the_platform_serves(tmp_path: Path) -> None:
+    on_cluster = {"runtime": "kubernetes", "tracking_uri": "http://m", "store": StoreSettings(kind="s3", bucket="b")}
+
+    assert Settings(root=tmp_path).users_url == "http://127.0.0.1:8700"
+    assert Settings(root=tmp_path, recipe="a_b", **on_cluster).users_url == "http://a-b.ratchet.svc:8000"
