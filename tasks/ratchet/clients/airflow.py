@@ -62,13 +62,16 @@ class Airflow:
         return [TaskState.model_validate(task) for task in found["task_instances"]]
 
     def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
-        """The task's log so far, its newest attempt, one event per element; empty before it wrote any."""
+        """The task's log so far, its newest attempt, one event per element; empty before it wrote any.
+
+        Why the task failed, which Airflow keeps beside its event, comes after it as "Kind: message".
+        """
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{max(task.try_number, 1)}"
         try:
             content = self._call("GET", path, params={"full_content": "true"})["content"]
         except AirflowRefused:
             return []
-        return [line["event"] if isinstance(line, dict) else str(line) for line in content]
+        return [text for line in content for text in _told(line)]
 
     def output(self, dag_id: str, run_id: str, task_id: str, field: str) -> Any:
         """One field of a finished step's outputs; None when there is none."""
@@ -115,3 +118,10 @@ class Airflow:
         answer.raise_for_status()
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         self._token_until = time.monotonic() + 1800
+
+
+def _told(line: Any) -> list[str]:
+    if not isinstance(line, dict):
+        return [str(line)]
+    errors = line.get("error_detail") or ()
+    return [str(line["event"]), *(f"{error['exc_type']}: {error['exc_value']}" for error in errors)]
