@@ -22,6 +22,7 @@ from tests.cluster.test_release import Seen, release, watching  # noqa: F401 - t
 
 from ratchet.clients import manifests
 from ratchet.clients.airflow import TaskState
+from ratchet.clients.files import replace_file
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.memo import Manifest
 from ratchet.finetune.contract import FinetuneInputs, QloraSettings
@@ -71,9 +72,8 @@ class Run:
 def start(bench: Bench, release: Seen) -> Callable[[str, Any], Run]:  # noqa: F811
     def started(dag_id: str, inputs: Any) -> Run:
         airflow, run_id = bench.airflow, f"fault-{uuid.uuid4().hex[:8]}"
-        until(lambda: airflow.knows(dag_id), 120, f"Airflow knows {dag_id}")
         body = {"dag_run_id": run_id, "logical_date": None, "conf": {"inputs": inputs.model_dump(mode="json")}}
-        airflow._call("POST", f"/dags/{dag_id}/dagRuns", body)
+        until(lambda: airflow._call("POST", f"/dags/{dag_id}/dagRuns", body), 120, f"Airflow takes {dag_id}")
         return Run(bench, dag_id, run_id, time.time())
 
     return started
@@ -154,12 +154,15 @@ def next_checkpoint(bench: Bench, known: set[str]) -> None:
 @contextmanager
 def configured(bench: Bench, text: str) -> Iterator[None]:
     """ratchet.toml with something more in its section [kubernetes]."""
-    before = bench.config.read_text("utf-8")
-    bench.config.write_text(before.replace("[kubernetes]", f"[kubernetes]\n{text}"), "utf-8")
+    before = bench.config.read_bytes()
+    timeout = b"schedule_timeout_seconds = 120"
+    kept = before.replace(timeout, b"") if "schedule_timeout_seconds" in text else before
+    # In one piece: Airflow reads it at any moment.
+    replace_file(bench.config, kept.replace(b"[kubernetes]", f"[kubernetes]\n{text}".encode()))
     try:
         yield
     finally:
-        bench.config.write_text(before, "utf-8")
+        replace_file(bench.config, before)
 
 
 # the pod
@@ -217,11 +220,7 @@ def test_an_image_that_does_not_exist_is_named(bench: Bench, start: Any, tell: A
 
 
 def test_a_request_that_no_node_satisfies_is_named_within_a_bounded_time(bench: Bench, start: Any, tell: Any) -> None:
-    with configured(bench, ""):
-        text = bench.config.read_text("utf-8")
-        bench.config.write_text(
-            text.replace("schedule_timeout_seconds = 120", "schedule_timeout_seconds = 15"), "utf-8"
-        )
+    with configured(bench, "schedule_timeout_seconds = 15\n"):
         run = start("fault_no_node", fresh_upload(bench))
         until(lambda: "no node can take its pod" in run.log() or None, 180, "the attempt ends")
         log = run.log()

@@ -48,7 +48,8 @@ def router(bench: Bench) -> Iterator[GatewayRouter]:
     rendered = bench.helm("template", "support", str(ROOT / "helm/serving"), *options)
     route = next(d for d in yaml.safe_load_all(rendered) if d and d["kind"] == "HTTPRoute")
     until(lambda: bench.kubectl("apply", "-f", "-", text=yaml.safe_dump(route)), 60, "the resource is served")
-    yield GatewayRouter(bench.settings, Cluster(bench.settings.kubernetes))
+    nobody = bench.settings.kubernetes.model_copy(update={"edge_url": "http://127.0.0.1:9"})
+    yield GatewayRouter(bench.settings.model_copy(update={"kubernetes": nobody}), Cluster(nobody))
     bench.kubectl("delete", RESOURCE, "support")
     if not declared:
         bench.kubectl("delete", "crd", RESOURCE)
