@@ -157,7 +157,8 @@ class PodStep(KubernetesPodOperator):
 
     def _origin(self, context: Any) -> Origin:
         task = context["ti"]
-        return Origin(self.line, task.dag_id, task.task_id, getattr(task, "log_url", None) or "")
+        limit = int(self.execution_timeout.total_seconds()) if self.execution_timeout else None
+        return Origin(self.line, task.dag_id, task.task_id, getattr(task, "log_url", None) or "", limit)
 
 
 def _began(context: Any) -> datetime:

@@ -28,12 +28,13 @@ LABEL_LENGTH = 63  # Kubernetes' limit
 
 @dataclass(frozen=True)
 class Origin:
-    """Where in Airflow the work comes from, for whoever finds the pod."""
+    """Where in Airflow the work comes from, for whoever finds the pod; and how long Airflow gives it."""
 
     line: str
     dag_id: str
     task_id: str
     url: str = ""
+    deadline_seconds: int | None = None
 
 
 def image_of(settings: Settings, image: str) -> str:
@@ -80,6 +81,8 @@ def pod(work: Work, resources: PodResources, settings: Settings, origin: Origin)
             "serviceAccountName": SERVES if serves else COMPUTES,
             "automountServiceAccountToken": serves,
             "terminationGracePeriodSeconds": resources.grace_seconds,
+            # A pod that everybody has forgotten ends by itself.
+            **({"activeDeadlineSeconds": origin.deadline_seconds} if origin.deadline_seconds else {}),
             "nodeSelector": resources.node_selector,
             "tolerations": [_toleration(toleration.model_dump()) for toleration in resources.tolerations],
             **({"priorityClassName": resources.priority_class} if resources.priority_class else {}),

@@ -86,6 +86,12 @@ def test_the_recipe_says_what_a_pod_asks_for() -> None:
     assert made["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "training"
 
 
+def test_a_pod_that_everybody_forgot_ends_by_itself() -> None:
+    forgotten = pod(work(), GPU, settings(), Origin("support", "d", "t", deadline_seconds=3600))
+
+    assert forgotten["spec"]["activeDeadlineSeconds"] == 3600
+
+
 def test_no_secret_is_in_the_pod_but_by_reference() -> None:
     secrets = [volume for volume in rendered()["spec"]["volumes"] if "secret" in volume]
 
