@@ -264,7 +264,7 @@ def test_an_api_server_that_is_away_for_a_minute_ends_nothing(bench: Bench, star
 
 def test_a_store_that_is_away_for_a_minute_costs_no_step(bench: Bench, start: Any, tell: Any) -> None:
     known = checkpoints(bench)
-    run = start("fault_finetune", training(bench))
+    run = start("fault_finetune", training(bench, epochs=2.0))  # longer than the outage
     next_checkpoint(bench, known)
     bench.kubectl("patch", "service", "store", "-p", '{"spec": {"selector": {"app": "away"}}}')
     try:
@@ -274,7 +274,8 @@ def test_a_store_that_is_away_for_a_minute_costs_no_step(bench: Bench, start: An
 
     assert run.ends() == "success", run.log()
     assert manifest_of(bench, "finetune", run.since).outputs["num_resumes"] == 0
-    tell("training went on; the checkpoint of that minute stayed on the pod's disk")
+    assert "the checkpoint is on this disk only" in run.log()
+    tell("training went on; the checkpoints of that minute stayed on the pod's disk")
 
 
 def test_the_same_work_asked_for_twice_is_done_once(bench: Bench, start: Any, tell: Any) -> None:
