@@ -111,6 +111,15 @@ class Bench:
     def pods(self, labels: str) -> list[dict[str, Any]]:
         return list(self.get("pods", "-l", labels)["items"])
 
+    def token_of(self, account: str) -> str:
+        """Who a service account is, for two hours."""
+        spec = {"audiences": [], "expirationSeconds": 7200}
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        url = f"/api/v1/namespaces/{self.namespace}/serviceaccounts/{account}/token"
+        return str(
+            json.loads(self.kubectl("create", "--raw", url, "-f", "-", text=json.dumps(body)))["status"]["token"]
+        )
+
     def image(self, name: str) -> str:
         return f"{PREFIX}/{name}:{TAG}"
 
@@ -130,9 +139,11 @@ class Bench:
         self.helm("upgrade", "--install", "ratchet", str(ROOT / "helm/platform"), *images, *config, *options)
 
     def install_serving(self, *options: str) -> None:
+        """Values that were given before stay."""
         images = ("--set", f"image.prefix={PREFIX}", "--set", f"image.tag={TAG}")
         node_port = ("--set", "service.type=NodePort")
-        self.helm("upgrade", "--install", "support", str(ROOT / "helm/serving"), *images, *node_port, *options)
+        chart = ("upgrade", "--install", "support", str(ROOT / "helm/serving"), "--reuse-values")
+        self.helm(*chart, *images, *node_port, *options)
 
 
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test-secret"}

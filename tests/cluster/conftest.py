@@ -1,5 +1,6 @@
 """One namespace, one platform, one release on it: what all tests of the cluster look at. Needs KUBECONFIG."""
 
+import json
 import os
 import shutil
 import sys
@@ -10,10 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cluster.bench import BUCKET, CREDENTIALS, PREFIX, ROOT, TAG, Bench
 from tests.cluster.proxy import through
 from tests.e2e.conftest import free_ports
 
+LAUNCHER = "ratchet-launcher"
 CONFIG = """
 root = "{home}/project"
 state_dir = "{home}/state"
@@ -55,6 +58,7 @@ def bench() -> Iterator[Bench]:
     try:
         if found is None:
             install(bench)
+        become(bench, LAUNCHER)
         yield bench
     finally:
         if os.environ.get("RATCHET_KEEP"):
@@ -68,10 +72,19 @@ def bench() -> Iterator[Bench]:
 def install(bench: Bench) -> None:
     bench.kubectl("create", "namespace", bench.namespace)
     bench.install_store()
-    bench.install_serving()
+    may_switch = {"kind": "ServiceAccount", "name": LAUNCHER, "namespace": bench.namespace}
+    bench.install_serving("--set-json", f"rollback.subjects={json.dumps([may_switch])}")
     lay_out(bench.home)
     configure(bench)
     bench.install_platform()
+
+
+def become(bench: Bench, account: str) -> None:
+    """Airflow and the command line are on the cluster what the charts say they must be, and no more."""
+    path = bench.home / "kubeconfig"
+    kubeconfig = yaml.safe_load(path.read_text("utf-8"))
+    kubeconfig["users"][0]["user"] = {"token": bench.token_of(account)}
+    path.write_text(yaml.safe_dump(kubeconfig), "utf-8")
 
 
 def lay_out(home: Path) -> None:

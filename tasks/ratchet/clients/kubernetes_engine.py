@@ -8,22 +8,30 @@ The pods see to the rest: an init container fetches and verifies the model, the 
 pod that is told to stop finishes its answers first.
 """
 
+import time
 from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.clients.cluster import Cluster, object_name
+from ratchet.clients.cluster import Cluster, Conflict, object_name
 from ratchet.clients.engine import COLOURS, LoadedModel
 from ratchet.clients.pod_status import standing_of, trouble
 from ratchet.clients.settings import Settings
-from ratchet.core.errors import RatchetError, TerminalError
+from ratchet.core.errors import RatchetError, TerminalError, TransientError
 from ratchet.core.log import log
 from ratchet.core.releases import Colour
 
 LOADED = "ratchet.dev/loaded"
 PORT = 8000
 NUM_LOG_LINES = 12
+# Longer than a pod may take to finish its answers (engine.drainSeconds of helm/serving, 120, and its margins).
+FORMER_PODS_SECONDS = 600.0
+POLL_SECONDS = 0.5
 _APPS, _CORE = "apis/apps/v1", "api/v1"
+
+
+class FormerPodsStay(TransientError, TimeoutError):
+    """The pods of the model that a colour had before do not end."""
 
 
 class KubernetesVllm:
@@ -43,7 +51,9 @@ class KubernetesVllm:
             log.info("load skipped: it is there already", extra={"colour": colour, "release": model.release_id})
             return
         replicas = max(model.serving.replicas, 1)
-        self._intend(colour, deployment, replicas, model.canonical_json().decode())
+        told = model.canonical_json().decode()
+        self._intend(colour, deployment, replicas, told)
+        self._await_former_pods_gone(colour, told)
         log.info("loading", extra={"colour": colour, "release": model.release_id, "model": model.model.sha256[:12]})
 
     def unload(self, colour: Colour) -> None:
@@ -72,9 +82,9 @@ class KubernetesVllm:
             return f"{colour} is not meant to serve {model_sha256[:12]}"
         if status.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
             return f"{colour} was just told what to serve"
-        wanted, ready = deployment["spec"]["replicas"], status.get("readyReplicas", 0)
-        stale = status.get("replicas", 0) - status.get("updatedReplicas", 0)
-        if ready < 1 or stale:
+        ready, stale = status.get("readyReplicas", 0), status.get("replicas", 0) - status.get("updatedReplicas", 0)
+        wanted = min(deployment["spec"]["replicas"], loaded.serving.replicas)  # an autoscaler may be adding some
+        if ready < wanted or stale:
             standing = "; ".join(f"{pod['metadata']['name']}: {standing_of(pod)}" for pod in self._pods(colour))
             return f"{ready} of {wanted} pods of {colour} are ready, {stale} still have the former model. {standing}"
         return None
@@ -93,17 +103,45 @@ class KubernetesVllm:
         return told
 
     def _intend(self, colour: Colour, deployment: dict[str, Any], replicas: int, loaded: str | None) -> None:
-        """One patch, refused if somebody else changed the Deployment since it was read."""
-        change = {
-            "metadata": {"resourceVersion": deployment["metadata"]["resourceVersion"]},
-            "spec": {"replicas": replicas, "template": {"metadata": {"annotations": {LOADED: loaded}}}},
-        }
-        self.cluster.patch(_APPS, "deployments", self._name(colour), change)
+        """One patch, refused if somebody else changed what the Deployment is meant to be since it was read."""
+        intended = _intent(deployment)
+        while True:
+            change = {
+                "metadata": {"resourceVersion": deployment["metadata"]["resourceVersion"]},
+                "spec": {"replicas": replicas, "template": {"metadata": {"annotations": {LOADED: loaded}}}},
+            }
+            try:
+                self.cluster.patch(_APPS, "deployments", self._name(colour), change)
+                return
+            except Conflict:
+                deployment = self._deployment(colour)
+                if _intent(deployment) != intended:
+                    raise  # else only its status changed, as it does all the time
+
+    def _await_former_pods_gone(self, colour: Colour, told: str) -> None:
+        """Until then the colour's address may lead to the former model, which refuses to answer as this one."""
+        deadline = time.monotonic() + FORMER_PODS_SECONDS
+        while former := [pod for pod in self._all_pods(colour) if _annotation(pod["metadata"]) != told]:
+            if time.monotonic() > deadline:
+                names = ", ".join(pod["metadata"]["name"] for pod in former)
+                raise FormerPodsStay(
+                    f"{names}: still there {FORMER_PODS_SECONDS:.0f} s after {colour} got another model"
+                )
+            time.sleep(POLL_SECONDS)
 
     def _deployment(self, colour: Colour) -> dict[str, Any]:
         return self.cluster.read(_APPS, "deployments", self._name(colour))
 
     def _pods(self, colour: Colour) -> list[dict[str, Any]]:
+        """Those that are, or are to be, at work: not what an eviction left behind, nor what is on its way out."""
+        return [
+            pod
+            for pod in self._all_pods(colour)
+            if pod["metadata"].get("deletionTimestamp") is None
+            and pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
+        ]
+
+    def _all_pods(self, colour: Colour) -> list[dict[str, Any]]:
         selector = f"app.kubernetes.io/instance={self.line},ratchet.dev/colour={colour}"
         return self.cluster.find(_CORE, "pods", selector)
 
@@ -117,10 +155,13 @@ class KubernetesVllm:
         return f"{self.line}-{colour}"
 
 
+def _annotation(metadata: dict[str, Any]) -> str | None:
+    return (metadata.get("annotations") or {}).get(LOADED)
+
+
 def _intent(deployment: dict[str, Any]) -> LoadedModel | None:
     """Raises TerminalError for an annotation that other hands wrote."""
-    annotations = deployment["spec"]["template"]["metadata"].get("annotations") or {}
-    written = annotations.get(LOADED)
+    written = _annotation(deployment["spec"]["template"]["metadata"])
     if written is None or deployment["spec"]["replicas"] == 0:
         return None
     try:

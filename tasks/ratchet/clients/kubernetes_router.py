@@ -5,6 +5,7 @@ server refuses when somebody else wrote since.
 """
 
 import json
+import os
 import time
 from typing import Any
 
@@ -90,7 +91,7 @@ class _AnnotatedRouter:
         while same < NUM_SAME_ANSWERS:
             answered = self._answering_colour()
             if answered is None and time.monotonic() - started >= UNREACHABLE_SECONDS:
-                log.warning("the users' address cannot be asked from here", extra={"url": self.edge_url or self.url()})
+                log.warning("the users' address cannot be asked from here", extra={"url": self._asked()})
                 return
             if time.monotonic() - started > TAKEN_TIMEOUT_SECONDS:
                 raise EdgeLags(
@@ -107,10 +108,16 @@ class _AnnotatedRouter:
         try:
             # A connection of its own each time: an open one stays with the pod that it was made to.
             headers = {"Connection": "close"}
-            response = http_client().get(f"{self.edge_url or self.url()}/v1/models", headers=headers, timeout=5.0)
+            response = http_client().get(f"{self._asked()}/v1/models", headers=headers, timeout=5.0)
         except httpx.HTTPError:
             return None
-        return str(response.headers.get(COLOUR_HEADER, "nobody"))
+        # Something before the engines may answer itself, to ask for a key say: that tells nothing.
+        found = response.headers.get(COLOUR_HEADER)
+        return str(found) if found else None
+
+    def _asked(self) -> str:
+        """Pods ask by the Service's name; from outside there is only what people use."""
+        return self.url() if "KUBERNETES_SERVICE_HOST" in os.environ else self.edge_url or self.url()
 
 
 class ServiceRouter(_AnnotatedRouter):
@@ -126,6 +133,9 @@ class GatewayRouter(_AnnotatedRouter):
     """Weights per colour, by the first rule of an HTTPRoute whose backends are the colours' Services."""
 
     group, kind = "apis/gateway.networking.k8s.io/v1", "httproutes"
+
+    def url(self) -> str:
+        return self.edge_url
 
     def _traffic(self, state: RouterState, found: dict[str, Any]) -> dict[str, Any]:
         rules = json.loads(json.dumps(found["spec"]["rules"]))

@@ -83,6 +83,10 @@ class Settings(Contract):
             )
         if self.runtime == "kubernetes" and not self.tracking_uri:
             raise ValueError('runtime = "kubernetes" needs tracking_uri, an MLflow server that pods reach')
+        if self.kubernetes.router == "gateway" and not self.kubernetes.edge_url:
+            raise ValueError(
+                'router = "gateway" needs edge_url, the gateway\'s address: releases are watched through it'
+            )
         return self
 
     @property
@@ -139,7 +143,10 @@ def load(path: Path | None = None) -> Settings:
         fields = tomllib.loads(found.read_text("utf-8"))
         here = {name: os.environ[variable] for name, variable in OVERRIDES.items() if variable in os.environ}
         fields = {**fields, **here}
-        return Settings(**{**fields, "root": (found.parent / fields.get("root", ".")).resolve()})
+        root = (found.parent / fields.get("root", ".")).resolve()
+        if kubeconfig := fields.get("kubernetes", {}).get("kubeconfig"):
+            fields["kubernetes"]["kubeconfig"] = root / Path(kubeconfig).expanduser()
+        return Settings(**{**fields, "root": root})
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{found}: cannot be read as TOML: {error}") from error
     except ValidationError as error:

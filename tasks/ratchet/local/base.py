@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet.clients import guard
-from ratchet.clients.engine import LoadedModel
+from ratchet.clients.engine import COLOURS, LoadedModel
 from ratchet.clients.process import OFFLINE, PATIENT
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -17,7 +17,7 @@ from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.core.refs import FolderRef, digest_file
-from ratchet.core.releases import LedgerEvent, production
+from ratchet.core.releases import Colour, LedgerEvent, production
 from ratchet.core.rollout import first_state
 from ratchet.recipes.recipe import Recipe
 
@@ -98,10 +98,17 @@ def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
         return
     loaded = LoadedModel(release_id=live.release_id, model=live.model, serving=recipe.serving)
     if state is None:
-        world.engine.load("blue", loaded)
-        world.router.write(first_state("blue", live.release_id, live.model.sha256, live.seq), instead_of=None)
+        colour = _colour_that_holds(world, live.model.sha256)
+        world.engine.load(colour, loaded)
+        world.router.write(first_state(colour, live.release_id, live.model.sha256, live.seq), instead_of=None)
     elif state.serves(live.release_id, live.model.sha256) and world.engine.loaded(state.active) is None:
         world.engine.load(state.active, loaded)  # somebody emptied the colour that has the users
+
+
+def _colour_that_holds(world: World, model_sha256: str) -> Colour:
+    """Where the router's state was lost the users may be on either colour; blue where neither has the model."""
+    held = ((colour, world.engine.loaded(colour)) for colour in COLOURS)
+    return next((colour for colour, found in held if found and found.model.sha256 == model_sha256), "blue")
 
 
 def _cache_key(settings: Settings) -> str:

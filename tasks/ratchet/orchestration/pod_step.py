@@ -4,7 +4,8 @@ import json
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -21,6 +22,7 @@ from ratchet.orchestration.runtime import Work
 from ratchet.recipes.resources import PodResources
 
 NOT_FOUND = 404
+IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 GONE_SECONDS = 30.0  # beyond a pod's own grace
 
 
@@ -110,6 +112,14 @@ class PodStep(KubernetesPodOperator):
             if not self._killed:
                 self.process_pod_deletion(remote_pod, reraise=False)
 
+    def defer(self, *, trigger: Any, **kwargs: Any) -> NoReturn:  # type: ignore[override]
+        """The triggerer takes the same way to the cluster; upstream's finds none by itself but KUBECONFIG."""
+        if self.config_file:
+            trigger.connection_extras = {"kube_config_path": self.config_file}
+        elif IN_CLUSTER_TOKEN.is_file():
+            trigger.in_cluster = True
+        super().defer(trigger=trigger, **kwargs)
+
     def convert_config_file_to_dict(self) -> None:
         """The triggerer reads the cluster's credentials where they are: they are not to be in Airflow's database."""
         self._config_dict = None
@@ -173,6 +183,12 @@ def _push(context: Any, manifest: Manifest) -> None:
 
 def _refused(error: ApiException) -> AirflowException:
     """A permission that is missing is named by the API server itself: verb, resource, namespace and who asked."""
+    if error.status == 403 and "exceeded quota" in _message(error):
+        return AirflowException(
+            f"the namespace is full for now: {_message(error)}. A retry may help; else raise `quota` of helm/platform"
+        )
+    if error.status == 403 and "PodSecurity" in _message(error):
+        return AirflowFailException(f"the namespace does not admit the pod: {_message(error)}")
     if error.status in (401, 403):
         return AirflowFailException(
             f"the cluster refuses: {_message(error)}. Chart helm/platform has the role `ratchet-launcher`: bind it to "

@@ -109,7 +109,8 @@ def _container(work: Work, resources: PodResources, settings: Settings) -> dict[
         "name": CONTAINER,
         "image": image_of(settings, work.step.image),
         "imagePullPolicy": "IfNotPresent",
-        "args": ["ratchet", work.step.name, work.inputs.canonical_json().decode()],
+        # Kubernetes replaces $(NAME) in arguments, and makes one $ of two.
+        "args": ["ratchet", work.step.name, work.inputs.canonical_json().decode().replace("$", "$$")],
         "env": [{"name": name, "value": value} for name, value in sorted(_environment(work, resources).items())],
         "resources": _resources(resources),
         "securityContext": {

@@ -47,11 +47,15 @@ class Answers:
             await self.app(scope, receive, self._named(scope["path"], send))
 
     def _named(self, path: str, send: Callable[[Message], Awaitable[None]]) -> Callable[[Message], Awaitable[None]]:
+        answers = False
+
         async def named(message: Message) -> None:
+            nonlocal answers
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *self.headers]
-                if path in ANSWER_PATHS and message["status"] == 200:
-                    self.answered_at = time.monotonic()
+                answers = path in ANSWER_PATHS and message["status"] == 200
+            elif answers and message.get("body"):  # a stream begins with a 200 before there is any token
+                self.answered_at = time.monotonic()
             await send(message)
 
         return named

@@ -118,7 +118,8 @@ def test_an_annotation_by_other_hands_is_named(cluster: FakeCluster, engine: Kub
 @pytest.mark.parametrize(
     ("status", "problem"),
     [
-        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 1}, None),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}, None),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 1}, "1 of 3"),
         ({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3}, "just told"),
         ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3}, "0 of 3"),
         ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "readyReplicas": 2}, "former model"),
@@ -142,6 +143,52 @@ def test_an_engine_that_ended_is_told_with_the_end_of_its_log(cluster: FakeClust
     cluster.pods = [{"metadata": {"name": "support-green-1"}, "status": {"initContainerStatuses": [ended]}}]
 
     assert engine.failure("green") == "support-green-1: fetch ended with exit code 65\nlog of support-green-1/fetch"
+
+
+def test_what_an_eviction_left_behind_is_no_failure_of_its_successor(
+    cluster: FakeCluster, engine: KubernetesVllm
+) -> None:
+    engine.load("green", B)
+    ended = {"name": "engine", "state": {"terminated": {"exitCode": 137}}}
+    written = {"annotations": {LOADED: B.canonical_json().decode()}}
+    evicted = {"phase": "Failed", "reason": "Evicted", "containerStatuses": [ended]}
+    leaving = {"phase": "Running", "containerStatuses": [ended]}
+    cluster.pods = [
+        {"metadata": {"name": "evicted", **written}, "status": evicted},
+        {"metadata": {"name": "leaving", "deletionTimestamp": "2026-01-05T00:00:00Z", **written}, "status": leaving},
+    ]
+
+    assert engine.failure("green") is None
+
+
+def test_a_colour_is_given_on_only_when_its_former_pods_are_gone(
+    cluster: FakeCluster, engine: KubernetesVllm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = {"metadata": {"name": "support-green-1", "annotations": {LOADED: "another model"}}, "status": {}}
+    answers = iter([[former], [former], []])
+    monkeypatch.setattr(cluster, "find", lambda *_: next(answers))
+    monkeypatch.setattr("ratchet.clients.kubernetes_engine.POLL_SECONDS", 0.0)
+
+    engine.load("green", B)
+
+    assert list(answers) == []
+
+
+def test_a_status_that_changed_meanwhile_hinders_nobody(
+    cluster: FakeCluster, engine: KubernetesVllm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch, first = cluster.patch, iter([True])
+
+    def late(group: str, kind: str, name: str, change: dict[str, Any]) -> dict[str, Any]:
+        if next(first, False):
+            deployment(cluster)["metadata"]["resourceVersion"] = "99"  # as the controller does with each status
+        return patch(group, kind, name, change)
+
+    monkeypatch.setattr(cluster, "patch", late)
+
+    engine.load("green", B)
+
+    assert engine.loaded("green") == B
 
 
 # routers

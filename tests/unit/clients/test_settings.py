@@ -68,3 +68,18 @@ def test_users_are_sent_to_where_the_platform_serves(tmp_path: Path) -> None:
 
     assert Settings(root=tmp_path).users_url == "http://127.0.0.1:8700"
     assert Settings(root=tmp_path, recipe="a_b", **on_cluster).users_url == "http://a-b.ratchet.svc:8000"
+
+
+def test_a_gateway_needs_the_address_that_releases_are_watched_through(tmp_path: Path) -> None:
+    where = 'runtime = "kubernetes"\ntracking_uri = "http://m"\n[store]\nkind = "s3"\nbucket = "b"\n'
+    (tmp_path / "ratchet.toml").write_text(f'{where}[kubernetes]\nrouter = "gateway"\n')
+
+    with pytest.raises(BadSettings, match="edge_url"):
+        load(tmp_path / "ratchet.toml")
+
+
+def test_a_kubeconfig_is_found_from_the_projects_folder_and_from_home(tmp_path: Path) -> None:
+    for written, expected in (("k/config", tmp_path / "k" / "config"), ("~/.kube/x", Path.home() / ".kube" / "x")):
+        (tmp_path / "ratchet.toml").write_text(f'[kubernetes]\nkubeconfig = "{written}"\n')
+
+        assert load(tmp_path / "ratchet.toml").kubernetes.kubeconfig == expected

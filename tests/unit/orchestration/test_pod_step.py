@@ -12,7 +12,7 @@ from typing import Any
 
 import kubernetes_validate
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from kubernetes.client import ApiClient, ApiException
 from moto.server import ThreadedMotoServer
 
@@ -197,6 +197,32 @@ def test_a_refusal_repeats_the_clusters_own_words_and_names_the_role() -> None:
     assert isinstance(refused, AirflowFailException)
     assert 'cannot create resource "pods"' in str(refused)
     assert "ratchet-launcher" in str(refused)
+
+
+def test_a_full_namespace_is_no_missing_permission() -> None:
+    error = ApiException(status=403, reason="Forbidden")
+    error.body = json.dumps({"message": "pods is forbidden: exceeded quota: ratchet, requested: requests.cpu=8"})
+
+    refused = _refused(error)
+
+    assert type(refused) is AirflowException  # tried again
+    assert "exceeded quota: ratchet" in str(refused)
+
+
+@pytest.mark.parametrize("chosen", ["kubeconfig", "in_cluster"])
+def test_the_triggerer_goes_the_same_way_to_the_cluster(
+    step: PodStep, chosen: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trigger = SimpleNamespace(connection_extras=None, in_cluster=None)
+    monkeypatch.setattr("ratchet.orchestration.pod_step.IN_CLUSTER_TOKEN", tmp_path / "token")
+    (tmp_path / "token").touch()
+    step.config_file = "/home/mia/config" if chosen == "kubeconfig" else None
+
+    with pytest.raises(TaskDeferred):
+        step.defer(trigger=trigger, method_name="trigger_reentry")
+
+    told = (trigger.connection_extras, trigger.in_cluster)
+    assert told == (({"kube_config_path": "/home/mia/config"}, None) if chosen == "kubeconfig" else (None, True))
 
 
 def test_a_queue_may_hold_a_pod_as_long_as_the_step_itself_may_take(world: World) -> None:

@@ -120,6 +120,13 @@ def test_inputs_reach_the_step_as_they_are() -> None:
     assert json.loads(inputs)["reason"] == "{{ slow }}"
 
 
+def test_kubernetes_expands_nothing_in_the_inputs() -> None:
+    price = INPUTS.model_copy(update={"reason": "costs $$5, see $(HOME)"})
+    made = pod(Work(STEPS["finetune"], price, "a" * 64, "r", "1"), GPU, settings(), ORIGIN)
+
+    assert "costs $$$$5, see $$(HOME)" in made["spec"]["containers"][0]["args"][2]
+
+
 def test_an_image_may_be_named_by_its_digest() -> None:
     pinned = settings(kubernetes=KubernetesSettings(image_prefix="reg/team", images={"train": "reg/t@sha256:0"}))
 

@@ -89,6 +89,23 @@ def test_an_engine_that_just_answered_a_user_needs_no_further_proof() -> None:
     assert engine.asked == ["/v1/chat/completions"]
 
 
+def test_a_stream_that_has_begun_but_brings_no_token_is_no_proof() -> None:
+    class Hung(Engine):
+        """A stream's 200 comes before its first token; this one never gets any."""
+
+        async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+            if scope["path"] != "/v1/chat/completions":
+                await send({"type": "http.response.start", "status": 503, "headers": []})
+            else:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+
+    app = Answers(Hung())
+    get(app, "/v1/chat/completions")
+
+    assert get(app, "/-/ready").status_code == 503
+
+
 def test_a_refused_request_of_a_user_is_no_proof() -> None:
     engine = Engine(status=400)
     app = Answers(engine)
