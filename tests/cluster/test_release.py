@@ -96,7 +96,8 @@ def release(bench: Bench) -> Seen:
 def test_every_step_was_a_pod_from_its_own_image(bench: Bench, release: Seen) -> None:
     ran = {pod["metadata"]["labels"]["ratchet.dev/step"]: pod for pod in release.pods.values()}
 
-    assert set(ran) == set(STEPS) - {"rollback"} - {"validate"} | ({"validate"} & set(ran))
+    # `submit` has validated the same rows already, so that the release may find that work done.
+    assert set(ran) | {"validate"} == set(STEPS) - {"rollback"}
     for step, pod in ran.items():
         assert pod["spec"]["containers"][0]["image"] == bench.image(STEPS[step].image)
 

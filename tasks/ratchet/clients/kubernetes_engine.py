@@ -50,9 +50,8 @@ class KubernetesVllm:
         if _intent(deployment) == model and self.failure(colour) is None:
             log.info("load skipped: it is there already", extra={"colour": colour, "release": model.release_id})
             return
-        replicas = max(model.serving.replicas, 1)
         told = model.canonical_json().decode()
-        self._intend(colour, deployment, replicas, told)
+        self._intend(colour, deployment, model.serving.replicas, told)
         self._await_former_pods_gone(colour, told)
         log.info("loading", extra={"colour": colour, "release": model.release_id, "model": model.model.sha256[:12]})
 

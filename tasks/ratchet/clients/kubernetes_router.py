@@ -4,12 +4,12 @@ The state in force is an annotation of the very object that moves the traffic. B
 server refuses when somebody else wrote since.
 """
 
-import json
 import os
 import time
 from typing import Any
 
 from ratchet.clients.cluster import Cluster, object_name
+from ratchet.clients.engine import COLOURS
 from ratchet.clients.http import http_client
 from ratchet.clients.kubernetes_engine import PORT
 from ratchet.clients.openai import COLOUR_HEADER
@@ -138,9 +138,9 @@ class GatewayRouter(_AnnotatedRouter):
         return self.edge_url
 
     def _traffic(self, state: RouterState, found: dict[str, Any]) -> dict[str, Any]:
-        rules = json.loads(json.dumps(found["spec"]["rules"]))
-        rules[0]["backendRefs"] = [self._backend(colour, state.weights.get(colour, 0)) for colour in ("blue", "green")]
-        return {"rules": rules}
+        first, *others = found["spec"]["rules"]
+        backends = [self._backend(colour, state.weights.get(colour, 0)) for colour in COLOURS]
+        return {"rules": [{**first, "backendRefs": backends}, *others]}
 
     def _backend(self, colour: Colour, weight: int) -> dict[str, Any]:
         return {"name": f"{self.line}-{colour}", "port": PORT, "weight": weight}

@@ -20,8 +20,6 @@ SERVES, COMPUTES = "ratchet-serving", "ratchet-compute"
 PROJECT, STATE, SECRETS = "/opt/ratchet", "/scratch", "/secrets"
 USER_ID = 1000
 TMP_LIMIT = "1Gi"
-# Steps that read or move the serving side; the others get no Kubernetes token at all.
-SERVING_STEPS = frozenset({"resolve", "stage", "promote", "bake", "unload", "rollback"})
 KEY_LABEL, TASK_LABEL = "ratchet.dev/key", "ratchet.dev/task"
 LABEL_LENGTH = 63  # Kubernetes' limit
 
@@ -58,7 +56,7 @@ def task_label(origin: Origin, run_id: str) -> str:
 
 
 def pod(work: Work, resources: PodResources, settings: Settings, origin: Origin) -> dict[str, Any]:
-    serves = work.step.name in SERVING_STEPS
+    serves = work.step.acts  # what acts reads or moves the serving side; the others get no Kubernetes token at all
     return {
         "apiVersion": "v1",
         "kind": "Pod",

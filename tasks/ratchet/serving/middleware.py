@@ -10,7 +10,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-COLOUR_HEADER, RELEASE_HEADER = b"x-ratchet-colour", b"x-model-release"
+from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
+
 READY_PATH = "/-/ready"
 ANSWER_PATHS = ("/v1/chat/completions", "/v1/completions")
 # An engine that has just answered a user needs no further proof, and must not lose traffic because its queue is long.
@@ -30,7 +31,7 @@ class Answers:
     def __init__(self, app: App) -> None:
         self.app = app
         told = {COLOUR_HEADER: COLOUR_VARIABLE, RELEASE_HEADER: RELEASE_VARIABLE}
-        self.headers = [(name, os.environ[key].encode()) for name, key in told.items() if key in os.environ]
+        self.headers = [(name.encode(), os.environ[key].encode()) for name, key in told.items() if key in os.environ]
         if os.environ.get(CLOSE_VARIABLE):
             self.headers.append((b"connection", b"close"))
         self.model = os.environ.get(MODEL_VARIABLE, "")
