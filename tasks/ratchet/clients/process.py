@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from ratchet.clients import guard
-from ratchet.clients.settings import CONFIG_VARIABLE, Settings
+from ratchet.clients.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, Settings
 from ratchet.core.errors import TerminalError
 
 # Nothing else of the caller's environment reaches a step: no token, no AIRFLOW__ variable.
@@ -35,7 +34,7 @@ PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 def step_environment(settings: Settings, config: Path, run: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of a step's process. `run` holds RATCHET_RUN_ID, RATCHET_ATTEMPT and the trace context."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    secrets = {"RATCHET_SECRETS_DIR": str(settings.secrets)}
+    secrets = {SECRETS_VARIABLE: str(settings.secrets)}
     return {**inherited, **OFFLINE, **PATIENT, **secrets, **run, CONFIG_VARIABLE: str(config), "PYTHONUNBUFFERED": "1"}
 
 
@@ -46,7 +45,7 @@ def started(
     """The step's process under its guard; leaving the block ends the whole tree if it still runs."""
     if not python.is_file():
         raise TerminalError(f"no environment for step {step}: expected {python}; run `make setup`")
-    command = [sys.executable, guard.__file__, str(python), "-m", "ratchet", step, "-"]
+    command = guard.guarded(str(python), "-m", "ratchet", step, "-")
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE)
     try:
         stdin = _pipe(process.stdin)

@@ -11,6 +11,7 @@ from ratchet.core.contract import Contract
 from ratchet.core.errors import TerminalError
 
 CONFIG_VARIABLE = "RATCHET_CONFIG"
+SECRETS_VARIABLE = "RATCHET_SECRETS_DIR"
 LOOPBACK = "127.0.0.1"
 # What differs from place to place under one file: where the project is, where to write, how many cores to use.
 OVERRIDES = {"root": "RATCHET_ROOT", "state_dir": "RATCHET_STATE_DIR", "step_threads": "RATCHET_STEP_THREADS"}
@@ -103,7 +104,7 @@ class Settings(Contract):
 
     @property
     def secrets(self) -> Path:
-        return Path(os.environ.get("RATCHET_SECRETS_DIR") or self.state / "secrets")
+        return Path(os.environ.get(SECRETS_VARIABLE) or self.state / "secrets")
 
     @property
     def users_url(self) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,7 +64,7 @@ def import_base(world: World, folder: Path, name: str) -> FolderRef:
 def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     python = str(settings.python("train"))
-    command = [sys.executable, guard.__file__, python, "-m", "ratchet.local.base_model", str(folder)]
+    command = guard.guarded(python, "-m", "ratchet.local.base_model", str(folder))
     environment = {**os.environ, **OFFLINE, **PATIENT}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from ratchet.clients.settings import Settings
+from ratchet.clients import guard
+from ratchet.clients.settings import SECRETS_VARIABLE, Settings
 from ratchet.clients.supervisor import ProgramState, SupervisorRpc
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
@@ -72,9 +73,9 @@ def stop(settings: Settings, timeout_seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + timeout_seconds
     while _pid(settings) is not None:
         if time.monotonic() > deadline:
-            end_leftover(settings)
             break
         time.sleep(0.2)
+    end_leftover(settings)
     return True
 
 
@@ -161,14 +162,28 @@ def migrate(settings: Settings, config: Path) -> None:
 
 
 def end_leftover(settings: Settings) -> None:
-    """What a killed supervisor left behind: its guards end their trees by themselves; give them the time."""
+    """What outlived its parent (the steps of a task that was ended, the programs of a killed supervisor).
+
+    Guards end their trees by themselves when their parent is gone; this gives them the time.
+    """
     config = str(settings.state / "supervisord.conf")
     for process in psutil.process_iter(["cmdline"]):
         if config in (process.info["cmdline"] or ()):
             process.terminate()
     deadline = time.monotonic() + services.STOP_SECONDS
-    while _any_port_open(settings) and (settings.state / "supervisord.pid").exists() and time.monotonic() < deadline:
+    while _guards(settings) and time.monotonic() < deadline:
         time.sleep(0.2)
+
+
+def _guards(settings: Settings) -> list[psutil.Process]:
+    secrets = str(settings.secrets)
+    found = psutil.process_iter(["cmdline", "environ"])
+    return [
+        process
+        for process in found
+        if guard.__file__ in (process.info["cmdline"] or ())
+        and (process.info["environ"] or {}).get(SECRETS_VARIABLE) == secrets
+    ]
 
 
 def _wait_for_supervisor(settings: Settings, timeout_seconds: float = 20.0) -> None:
@@ -197,14 +212,6 @@ def _answers(name: str, url: str) -> bool:
     if response.status_code != httpx.codes.OK:
         return False
     return name != "airflow-api-server" or response.json()["scheduler"]["status"] == "healthy"
-
-
-def _any_port_open(settings: Settings) -> bool:
-    for port in ports_of(settings).values():
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return True
-    return False
 
 
 def _once(path: Path, content: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ratchet.clients import guard
-from ratchet.clients.settings import CONFIG_VARIABLE, Settings
+from ratchet.clients.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, Settings
 from ratchet.local import edge
 
 # Longer than the guard's grace, so that the guard, not supervisord, ends a tree that does not listen.
@@ -124,17 +124,18 @@ def write_config(settings: Settings, config: Path) -> Path:
     }
     sections["supervisorctl"] = {"serverurl": f"unix://{socket}"}
     for program in programs(settings, config):
-        sections[f"program:{program.name}"] = _section(program, logs)
+        sections[f"program:{program.name}"] = _section(settings, program, logs)
     path = settings.state / "supervisord.conf"
     with path.open("w", encoding="utf-8") as file:
         sections.write(file)
     return path
 
 
-def _section(program: Program, logs: Path) -> dict[str, str]:
+def _section(settings: Settings, program: Program, logs: Path) -> dict[str, str]:
     guarded = [sys.executable, guard.__file__, "--grace", GUARD_GRACE_SECONDS, *program.command]
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    environment = {**inherited, **program.environment, "PYTHONUNBUFFERED": "1"}
+    secrets = {SECRETS_VARIABLE: str(settings.secrets)}
+    environment = {**inherited, **program.environment, **secrets, "PYTHONUNBUFFERED": "1"}
     return {
         "command": _escaped(" ".join(f'"{part}"' for part in guarded)),
         "environment": _escaped(",".join(f'{name}="{value}"' for name, value in sorted(environment.items()))),

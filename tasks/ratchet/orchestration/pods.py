@@ -5,7 +5,7 @@ from typing import Any
 
 from ratchet import __version__
 from ratchet.clients.process import OFFLINE, PATIENT
-from ratchet.clients.settings import CONFIG_VARIABLE, OVERRIDES, Settings
+from ratchet.clients.settings import CONFIG_VARIABLE, OVERRIDES, SECRETS_VARIABLE, Settings
 from ratchet.core.contract import digest_json
 from ratchet.core.log import FORMAT_VARIABLE
 from ratchet.core.memo import KEY_VARIABLE
@@ -136,7 +136,7 @@ def _environment(work: Work, resources: PodResources) -> dict[str, str]:
         OVERRIDES["state_dir"]: STATE,
         OVERRIDES["step_threads"]: str(resources.threads),
         "OMP_NUM_THREADS": str(resources.threads),
-        "RATCHET_SECRETS_DIR": SECRETS,
+        SECRETS_VARIABLE: SECRETS,
         "RATCHET_RUN_ID": work.run_id,
         "RATCHET_ATTEMPT": work.attempt,
         KEY_VARIABLE: work.key,

@@ -71,18 +71,20 @@ def test_a_guard_whose_parent_was_killed_ends_the_whole_tree(tmp_path: Path) -> 
     assert gone(pids)
 
 
+def test_a_guard_whose_parent_went_before_it_could_look_ends_the_whole_tree(tmp_path: Path) -> None:
+    gone_already = subprocess.Popen(["true"])
+    gone_already.wait()
+    command = [sys.executable, guard.__file__, "--parent", str(gone_already.pid), "sleep", "60"]
+
+    assert subprocess.run(command, timeout=30, check=False).returncode == 128 + signal.SIGTERM
+
+
 def test_a_child_left_behind_by_the_command_is_ended_too(tmp_path: Path) -> None:
     leaves = f"{TREE.rsplit('time.sleep', 1)[0]}"
     command = [
         sys.executable,
-        guard.__file__,
-        "--grace",
-        "0.5",
-        sys.executable,
-        "-c",
-        leaves,
-        str(tmp_path / "pids"),
-        "",
+        *(guard.__file__, "--grace", "0.5"),
+        *(sys.executable, "-c", leaves, str(tmp_path / "pids"), ""),
     ]
 
     subprocess.run(command, check=True, timeout=30)
