@@ -14,6 +14,7 @@ import pytest
 import yaml
 from tests.cluster.bench import BUCKET, CREDENTIALS, PREFIX, ROOT, TAG, Bench
 from tests.cluster.proxy import through
+from tests.cluster.seen import Seen, watching
 from tests.e2e.conftest import free_ports
 
 LAUNCHER = "ratchet-launcher"
@@ -113,3 +114,17 @@ def configure(bench: Bench) -> None:
     secrets.mkdir(parents=True, mode=0o700)
     for name, value in CREDENTIALS.items():
         (secrets / f"s3_{name[4:]}").write_text(value, "utf-8")
+
+
+@pytest.fixture(scope="session")
+def release(bench: Bench) -> Seen:
+    """`ratchet demo`: platform, data, release, approval; and the pods that it was. A kept bench has had it."""
+    told, pods = bench.home / "demo.txt", bench.home / "demo-pods.json"
+    if told.is_file():
+        return Seen(json.loads(pods.read_text("utf-8")))
+    with watching(bench) as seen:
+        done = bench.ratchet("demo", timeout=3000)
+    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+    pods.write_text(json.dumps(seen.pods), "utf-8")
+    told.write_text(done.stdout, "utf-8")
+    return seen

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.cluster.bench import BIN, PREFIX, ROOT, Bench, until
-from tests.cluster.test_release import Seen, release, watching  # noqa: F401 - the fixture
+from tests.cluster.seen import Seen, watching
 
 from ratchet.clients import manifests
 from ratchet.clients.airflow import TaskState
@@ -71,7 +71,7 @@ class Run:
 
 
 @pytest.fixture
-def start(bench: Bench, release: Seen) -> Callable[[str, Any], Run]:  # noqa: F811
+def start(bench: Bench, release: Seen) -> Callable[[str, Any], Run]:
     def started(dag_id: str, inputs: Any) -> Run:
         airflow, run_id = bench.airflow, f"fault-{uuid.uuid4().hex[:8]}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": {"inputs": inputs.model_dump(mode="json")}}

@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 import pytest
 from tests.cluster.bench import ROOT, Bench, chat, until
+from tests.cluster.seen import COMPONENT, Seen, watching
 
 from ratchet.clients import manifests
 from ratchet.clients.settings import load
@@ -25,35 +25,6 @@ from ratchet.steps import STEPS
 from ratchet.validate.contract import ValidateInputs
 
 pytestmark = pytest.mark.timeout(3600)
-COMPONENT = "app.kubernetes.io/component=step"
-
-
-@dataclass
-class Seen:
-    """Every step pod that was there while the block ran, as last seen, by name."""
-
-    pods: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def of(self, step: str) -> list[dict[str, Any]]:
-        return [pod for pod in self.pods.values() if pod["metadata"]["labels"]["ratchet.dev/step"] == step]
-
-
-@contextmanager
-def watching(bench: Bench) -> Iterator[Seen]:
-    seen, stop = Seen(), threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(0.7):
-            for pod in bench.pods(COMPONENT):
-                seen.pods[pod["metadata"]["name"]] = pod
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
 
 
 @contextmanager
@@ -79,18 +50,6 @@ def clients_asking(url: str, count: int = 3) -> Iterator[list[tuple[int, str]]]:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-@pytest.fixture(scope="session")
-def release(bench: Bench) -> Seen:
-    """`ratchet demo`: platform, data, release, approval. A bench that was kept has had it."""
-    if (bench.home / "demo.txt").is_file():
-        return Seen()
-    with watching(bench) as seen:
-        done = bench.ratchet("demo", timeout=3000)
-    assert done.returncode == 0, f"{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
-    (bench.home / "demo.txt").write_text(done.stdout, "utf-8")
-    return seen
 
 
 def test_every_step_was_a_pod_from_its_own_image(bench: Bench, release: Seen) -> None:
