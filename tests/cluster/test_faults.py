@@ -216,7 +216,8 @@ def test_an_image_that_does_not_exist_is_named(bench: Bench, start: Any, tell: A
         run = start("fault_validate", fresh_upload(bench))
         assert run.ends() == "failed"
 
-    assert run.task().try_number == 1
+    # A pod that ends at once may end before Airflow has written that its task waits for it; then it tries once more.
+    assert run.task().try_number <= 2
     assert f"the image {PREFIX}/nowhere:1 cannot be pulled" in run.log()
     tell(f"failed after {time.time() - run.since:.0f} s, image and reason named")
 
