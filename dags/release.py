@@ -99,6 +99,7 @@ def release(recipe: Recipe) -> DAG:
         # The same for both, and the precision that users get.
         measuring = {
             "tasks": questions,
+            "num_looks": recipe.gate.num_looks,
             "batch_size": recipe.eval_batch_size,
             "dtype": recipe.serving.dtype,
             "seed": recipe.seed,
@@ -108,22 +109,20 @@ def release(recipe: Recipe) -> DAG:
             step="evaluate",
             inputs={"model": what["baseline"], **measuring},
         )
+        before = evaluate_baseline.output
+        against = {
+            "baseline_report": before["report"],
+            "baseline_is_bootstrap": what["baseline_is_bootstrap"],
+            "policy": recipe.gate,
+        }
         evaluate_candidate = step(
             task_id="evaluate_candidate",
             step="evaluate",
-            inputs={"model": tuned["model"], **measuring},
+            inputs={"model": tuned["model"], "stopping": against, **measuring},
         )
-        before, after = evaluate_baseline.output, evaluate_candidate.output
+        after = evaluate_candidate.output
 
-        gate = step(
-            step="gate",
-            inputs={
-                "candidate_report": after["report"],
-                "baseline_report": before["report"],
-                "baseline_is_bootstrap": what["baseline_is_bootstrap"],
-                "policy": recipe.gate,
-            },
-        )
+        gate = step(step="gate", inputs={"candidate_report": after["report"], **against})
         good_enough = proceed_unless_stopped("good_enough", gate.output["verdict"], recipe.on_inconclusive)
 
         convert = step(
@@ -163,7 +162,7 @@ def release(recipe: Recipe) -> DAG:
                 "candidate_report": after["report"],
                 "baseline_report": before["report"],
                 "candidate_scores": after["scores"],
-                "baseline_scores": before["scores"],
+                "baseline_scores": after["baseline_scores"],
                 "gate_verdict": gate.output["verdict"],
                 "gate_checks": gate.output["checks"],
                 "conversion_verdict": bundle["verdict"],

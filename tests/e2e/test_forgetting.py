@@ -47,7 +47,10 @@ def without_replay(platform: Platform, recipe: Recipe, rows: FileRef, baseline_r
     )
     questions = [task.asks(prepared.test) for task in recipe.tasks]
     measured = do(
-        "evaluate", EvaluateInputs.model_validate({"model": tuned.model, "tasks": questions, "seed": recipe.seed})
+        "evaluate",
+        EvaluateInputs.model_validate(
+            {"model": tuned.model, "tasks": questions, "num_looks": recipe.gate.num_looks, "seed": recipe.seed}
+        ),
     )
     return do(
         "gate",

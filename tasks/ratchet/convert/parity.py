@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ratchet.convert.contract import ConvertSettings
-from ratchet.core.checks import Check, CheckResult, Question, Verdict, join, judge
+from ratchet.core.checks import Check, CheckResult, Verdict, join
 from ratchet.core.contract import Contract
 from ratchet.core.evaluation import MetricSamples
+from ratchet.core.judgement import judge
+from ratchet.core.questions import Question
 
 _TASK = "bundle"
 _ALPHA = 0.05

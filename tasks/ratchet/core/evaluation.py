@@ -1,12 +1,14 @@
 """The evaluation report: one model's per-sample results, complete enough to judge it again without the model."""
 
+from collections import Counter
 from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from ratchet.core.contract import Contract, Sha256, digest_json
+from ratchet.core.errors import TerminalError
 
 
 class MetricSamples(Contract):
@@ -33,6 +35,8 @@ class TaskReport(Contract):
     """One task. Samples are aligned between two reports by `sample_ids`.
 
     `answers` is the model's text for each sample of a generation task, before any filter; empty for other tasks.
+    `slices`: by what the samples are sliced → the slice of each; `sources`: what each sample comes from, where samples
+    share sources.
     """
 
     name: str
@@ -42,6 +46,36 @@ class TaskReport(Contract):
     sample_ids: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[MetricSamples, ...]
     answers: tuple[str, ...] = ()
+    slices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_sample_once_everywhere(self) -> Self:
+        """Raises ValueError for a report that was cut short, or that counts a sample twice."""
+        num_samples = len(self.sample_ids)
+        if twice := [name for name, count in Counter(self.sample_ids).items() if count > 1]:
+            position = self.sample_ids.index(twice[0])
+            raise ValueError(f"task {self.name}: sample {position + 1} ({twice[0]}) is there more than once")
+        columns: dict[str, tuple[Any, ...]] = {f"metric {metric.name}": metric.values for metric in self.metrics}
+        columns |= {f"slices by {name}": values for name, values in self.slices.items()}
+        columns |= {"answers": self.answers} if self.answers else {}
+        columns |= {"sources": self.sources} if self.sources else {}
+        for name, values in columns.items():
+            if len(values) != num_samples:
+                raise ValueError(f"task {self.name}: {name} ends at sample {len(values)}, expected {num_samples}")
+        return self
+
+    def first(self, num_samples: int) -> Self:
+        """The report of the first samples alone."""
+        return self.model_copy(
+            update={
+                "sample_ids": self.sample_ids[:num_samples],
+                "metrics": tuple(m.model_copy(update={"values": m.values[:num_samples]}) for m in self.metrics),
+                "answers": self.answers[:num_samples],
+                "slices": {name: slices[:num_samples] for name, slices in self.slices.items()},
+                "sources": self.sources[:num_samples],
+            }
+        )
 
     def answer_of(self) -> dict[str, str]:
         """sample id → the model's text."""
@@ -49,11 +83,15 @@ class TaskReport(Contract):
 
 
 class MeasuringPlan(Contract):
-    """What must be equal for two reports to be comparable. `engine` names packages, versions and device."""
+    """What must be equal for two reports to be comparable. `engine` names packages, versions and device.
+
+    Batches never reach over a look, so reports in as many looks were measured in the same batches.
+    """
 
     engine: str
     dtype: str
     batch_size: PositiveInt
+    num_looks: PositiveInt = 1
     seed: int
 
 
@@ -63,6 +101,19 @@ class EvalReport(Contract):
     chat_template_sha256: Sha256
     plan: MeasuringPlan
     tasks: tuple[TaskReport, ...]
+
+
+class BadReport(TerminalError, ValueError):
+    """A per-sample report that cannot be read, or that does not hold together."""
+
+
+def parse_report(data: bytes, what: str) -> EvalReport:
+    """`what`: whose report, for the message. Raises BadReport, naming the field or the sample."""
+    try:
+        return EvalReport.model_validate_json(data)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors()[:3])
+        raise BadReport(f"{what} ({len(data):,} bytes) is no evaluation report: {problems}; evaluate again") from error
 
 
 class Score(Contract):

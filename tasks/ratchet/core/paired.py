@@ -2,7 +2,7 @@
 
 Paired 0-1 samples   d = (gained − lost) / n    Tango's score test; exact and unconditional for few pairs
 0-1 samples          a share                    Clopper and Pearson
-other values         a mean                     Student's t
+other values         a mean                     Student's t, over sources where samples share them
 """
 
 import math
@@ -26,7 +26,8 @@ class Estimate:
     `p_below` is the mirror image.
 
     `num_to_decide`: samples with which the effect seen, if real, is told from the threshold with the planned power;
-    None when it sits on the threshold.
+    None when it sits on the threshold. `detectable`: how far from the threshold a true value must lie to be told from
+    it with that power by so many samples.
     """
 
     value: float
@@ -35,6 +36,7 @@ class Estimate:
     p_above: float
     p_below: float
     num_to_decide: int | None
+    detectable: float
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,20 @@ def paired_proportions(pairs: Pairs, threshold: float, alpha: float, power: floa
     p_value = exact_p_above if pairs.num_pairs <= EXACT_UP_TO_PAIRS else score_p_above
     low = root(lambda delta: p_value(pairs, delta) - alpha, -1.0, pairs.difference)
     high = -root(lambda delta: p_value(pairs.mirrored(), delta) - alpha, -1.0, -pairs.difference)
-    spread = math.sqrt(_variance(pairs, pairs.difference))
+    planning = _Planning(
+        distance=pairs.difference - threshold,
+        spread=math.sqrt(_variance(pairs, pairs.difference)),
+        null_spread=math.sqrt(_variance(pairs, threshold)),
+        num_samples=pairs.num_pairs,
+    )
     return Estimate(
         value=pairs.difference,
         low=low,
         high=high,
         p_above=p_value(pairs, threshold),
         p_below=p_value(pairs.mirrored(), -threshold),
-        num_to_decide=_num_to_decide(
-            pairs.difference - threshold, math.sqrt(_variance(pairs, threshold)), spread, alpha, power
-        ),
+        num_to_decide=planning.num_to_decide(alpha, power),
+        detectable=planning.detectable(alpha, power),
     )
 
 
@@ -80,19 +86,20 @@ def proportion(num_right: int, num_samples: int, threshold: float, alpha: float,
     """A share of samples. Source: Clopper and Pearson 1934, Biometrika 26 (exact, never below its level)."""
     num_wrong = num_samples - num_right
     value = num_right / num_samples
+    planning = _Planning(
+        distance=value - threshold,
+        spread=math.sqrt(value * (1 - value)),
+        null_spread=math.sqrt(max(0.0, threshold * (1 - threshold))),
+        num_samples=num_samples,
+    )
     return Estimate(
         value=value,
         low=root(lambda p: binomial_tail(num_right, num_samples, p) - alpha, 0.0, value),
         high=1 - root(lambda p: binomial_tail(num_wrong, num_samples, p) - alpha, 0.0, 1 - value),
         p_above=binomial_tail(num_right, num_samples, threshold),
         p_below=binomial_tail(num_wrong, num_samples, 1 - threshold),
-        num_to_decide=_num_to_decide(
-            value - threshold,
-            math.sqrt(max(0.0, threshold * (1 - threshold))),
-            math.sqrt(value * (1 - value)),
-            alpha,
-            power,
-        ),
+        num_to_decide=planning.num_to_decide(alpha, power),
+        detectable=planning.detectable(alpha, power),
     )
 
 
@@ -100,15 +107,41 @@ def mean(values: Sequence[float], threshold: float, alpha: float, power: float) 
     """A mean of two values or more; of paired differences, this is the paired t test. Source: Student 1908."""
     value, spread = fmean(values), stdev(values)
     error = spread / math.sqrt(len(values))
-    reach = student_quantile(1 - alpha, len(values) - 1) * error
-    p_above = student_cdf((threshold - value) / error, len(values) - 1) if error > 0 else float(value <= threshold)
+    return _student(value, error, len(values) - 1, len(values), threshold, alpha, power)
+
+
+def clustered_mean(
+    values: Sequence[float], sources: Sequence[str], threshold: float, alpha: float, power: float
+) -> Estimate:
+    """A mean of values that share sources (two or more): what is independent is the source, not the sample.
+
+    Source: Cochran 1977, Sampling Techniques, 3rd ed., section 6.3 (the ratio estimator over clusters), with Student's
+    t for as many degrees of freedom as there are sources less one.
+    """
+    value = fmean(values)
+    residual: dict[str, float] = {}
+    for source, sample in zip(sources, values, strict=True):
+        residual[source] = residual.get(source, 0.0) + sample - value
+    num_sources = len(residual)
+    error = math.sqrt(math.fsum(r * r for r in residual.values()) * num_sources / (num_sources - 1)) / len(values)
+    return _student(value, error, num_sources - 1, len(values), threshold, alpha, power)
+
+
+def _student(
+    value: float, error: float, degrees_of_freedom: int, num_samples: int, threshold: float, alpha: float, power: float
+) -> Estimate:
+    reach = student_quantile(1 - alpha, degrees_of_freedom) * error
+    p_above = student_cdf((threshold - value) / error, degrees_of_freedom) if error > 0 else float(value <= threshold)
+    spread = error * math.sqrt(num_samples)
+    planning = _Planning(value - threshold, spread, spread, num_samples)
     return Estimate(
         value=value,
         low=value - reach,
         high=value + reach,
         p_above=p_above,
         p_below=1 - p_above if error > 0 else float(value >= threshold),
-        num_to_decide=_num_to_decide(value - threshold, spread, spread, alpha, power),
+        num_to_decide=planning.num_to_decide(alpha, power),
+        detectable=planning.detectable(alpha, power),
     )
 
 
@@ -127,9 +160,13 @@ def required_samples(margin: float, discordance: float, alpha: float, power: flo
         lost=round(million * (discordance - effect) / 2),
         num_pairs=million,
     )
-    needed = _num_to_decide(
-        effect + margin, math.sqrt(_variance(expected, -margin)), math.sqrt(discordance - effect**2), alpha, power
+    planning = _Planning(
+        distance=effect + margin,
+        spread=math.sqrt(discordance - effect**2),
+        null_spread=math.sqrt(_variance(expected, -margin)),
+        num_samples=million,
     )
+    needed = planning.num_to_decide(alpha, power)
     if effect <= -margin or needed is None:
         raise ValueError(
             f"a candidate that is {-effect} worse cannot pass a margin of {margin}, with any number of samples"
@@ -137,17 +174,20 @@ def required_samples(margin: float, discordance: float, alpha: float, power: flo
     return needed
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjusted p-values, in the order given: those below α may all be believed, at a family-wise error rate of α.
+def holm(p_values: Sequence[float], level: Callable[[int, int], float]) -> set[int]:
+    """Which of the p-values are small enough to be believed all at once.
 
-    Source: Holm 1979, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6.
+    Args:
+        level: of the p-value at an index, when it is one of so many that are left; α / left for a single look.
+    Source: Holm 1979, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6; with levels of looks,
+        Ye, Li, Liu and Yao 2013, A group sequential Holm procedure with multiple primary endpoints, Stat. Med. 32.
     """
-    adjusted = [0.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = largest
-    return tuple(adjusted)
+    left, believed = set(range(len(p_values))), set[int]()
+    while found := {index for index in left if p_values[index] < level(index, len(left))}:
+        first = min(found, key=lambda index: p_values[index])
+        left.remove(first)
+        believed.add(first)
+    return believed
 
 
 def score_p_above(pairs: Pairs, delta: float) -> float:
@@ -221,8 +261,22 @@ def _largest(function: Callable[[float], float], low: float, high: float) -> flo
     return best
 
 
-def _num_to_decide(distance: float, null_spread: float, spread: float, alpha: float, power: float) -> int | None:
-    if abs(distance) < _NO_DISTANCE:
-        return None
-    reach = normal_quantile(1 - alpha) * null_spread + normal_quantile(power) * spread
-    return max(1, math.ceil((reach / distance) ** 2))
+@dataclass(frozen=True)
+class _Planning:
+    """`distance` from the threshold, and one sample's spread: as seen, and were the threshold true."""
+
+    distance: float
+    spread: float
+    null_spread: float
+    num_samples: int
+
+    def num_to_decide(self, alpha: float, power: float) -> int | None:
+        if abs(self.distance) < _NO_DISTANCE:
+            return None
+        return max(1, math.ceil((self._reach(alpha, power) / self.distance) ** 2))
+
+    def detectable(self, alpha: float, power: float) -> float:
+        return self._reach(alpha, power) / math.sqrt(self.num_samples)
+
+    def _reach(self, alpha: float, power: float) -> float:
+        return normal_quantile(1 - alpha) * self.null_spread + normal_quantile(power) * self.spread

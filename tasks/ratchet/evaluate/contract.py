@@ -2,6 +2,7 @@
 
 from pydantic import Field, PositiveInt
 
+from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name
 from ratchet.core.evaluation import Score
 from ratchet.core.refs import FileRef, FolderRef
@@ -16,18 +17,39 @@ class EvalTask(Contract):
     max_samples: PositiveInt | None = None
 
 
+class Stopping(Contract):
+    """When a candidate has been measured enough: core.comparison asks this of its report and the baseline's."""
+
+    baseline_report: FileRef
+    policy: GatePolicy
+    baseline_is_bootstrap: bool
+
+
 class EvaluateInputs(Contract):
-    contract_version: int = 1
+    """Rows are asked in `num_looks` equal parts, all of them unless `stopping` ends it.
+
+    Two reports can be compared only if both were measured in the same parts.
+    """
+
+    contract_version: int = 2
     model: FolderRef
     tasks: tuple[EvalTask, ...] = Field(min_length=1)
+    num_looks: PositiveInt = 1
+    stopping: Stopping | None = None
     batch_size: PositiveInt = 32
     dtype: str = "float32"
     seed: int = 0
 
 
 class EvaluateOutputs(Contract):
-    """`report` is a core.evaluation.EvalReport."""
+    """`report` is a core.evaluation.EvalReport. `num_measured` of `num_samples` were asked.
 
-    contract_version: int = 1
+    `baseline_scores` are the baseline's on the very samples that were measured; empty without `stopping`.
+    """
+
+    contract_version: int = 2
     report: FileRef
     scores: tuple[Score, ...]
+    baseline_scores: tuple[Score, ...]
+    num_samples: PositiveInt
+    num_measured: PositiveInt

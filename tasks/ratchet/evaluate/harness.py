@@ -30,41 +30,51 @@ class UnusableModel(TerminalError, ValueError):
 
 
 @dataclass(frozen=True)
-class Measured:
-    """`samples`: per task lm-eval's record of each row, in the order of the rows. `engine` names what measured."""
+class LoadedModel:
+    """`engine` names what measures."""
 
-    samples: dict[str, list[dict[str, Any]]]
+    lm: Any
+    seed: int
     engine: str
     chat_template_sha256: str
 
+    def ask(self, tasks: Sequence[tuple[TaskFile, Sequence[Row]]]) -> dict[str, list[dict[str, Any]]]:
+        """Per task lm-eval's record of each row, in the order of the rows, asked in the model's own chat template."""
+        with contextlib.redirect_stdout(sys.stderr):
+            import lm_eval
+            import torch
+            from lm_eval.tasks import TaskManager
 
-def measure(
+            torch.manual_seed(self.seed)
+            results = lm_eval.evaluate(
+                self.lm,
+                TaskManager(include_defaults=False).load([_task_config(task, rows) for task, rows in tasks]),
+                apply_chat_template=True,
+                log_samples=True,
+                bootstrap_iters=0,
+            )
+        return {
+            name: sorted(records, key=lambda record: record["doc_id"]) for name, records in results["samples"].items()
+        }
+
+
+def load(
     model: Path, tasks: Sequence[tuple[TaskFile, list[Row]]], *, device: str, dtype: str, batch_size: int, seed: int
-) -> Measured:
-    """Ask the model every row of every task, in its own chat template. Raises UnusableModel."""
+) -> LoadedModel:
+    """Have the model ready for the tasks. Raises UnusableModel, BadTask."""
     os.environ.update(OFFLINE)
     with contextlib.redirect_stdout(sys.stderr):
-        import lm_eval
-        import torch
-        from lm_eval.tasks import TaskManager
+        import lm_eval  # noqa: F401 - its loggers are made when it is imported
 
         for name in ("lm_eval", "transformers", "datasets"):
             logging.getLogger(name).setLevel(logging.ERROR)
         _check_metrics([task for task, _ in tasks])
         lm = _load(model, device, dtype, batch_size)
-        log.info("model loaded", extra={"device": device, "num_samples": sum(len(rows) for _, rows in tasks)})
-        torch.manual_seed(seed)
-        results = lm_eval.evaluate(
-            lm,
-            TaskManager(include_defaults=False).load([_task_config(task, rows) for task, rows in tasks]),
-            apply_chat_template=True,
-            log_samples=True,
-            bootstrap_iters=0,
-        )
-    return Measured(
-        samples={
-            name: sorted(records, key=lambda record: record["doc_id"]) for name, records in results["samples"].items()
-        },
+    lm.planned = sum(len(rows) for _, rows in tasks)
+    log.info("model loaded", extra={"device": device, "num_samples": lm.planned})
+    return LoadedModel(
+        lm=lm,
+        seed=seed,
         engine=" ".join([*(f"{name} {version(name)}" for name in ("lm-eval", "transformers", "torch")), device]),
         chat_template_sha256=hashlib.sha256(lm.tokenizer.chat_template.encode()).hexdigest(),
     )
@@ -81,13 +91,13 @@ def _check_metrics(tasks: Sequence[TaskFile]) -> None:
                 raise BadTask(f"task {task.name}: lm-eval has no metric {name!r}{nearest(name, known)}; it has {known}")
 
 
-def _task_config(task: TaskFile, rows: list[Row]) -> dict[str, Any]:
+def _task_config(task: TaskFile, rows: Sequence[Row]) -> dict[str, Any]:
     """The task file, with its rows handed over in memory: no data set cache that could hold another task's rows."""
     from datasets import Dataset
 
     return {
         **task.config,
-        "custom_dataset": lambda **_: {"test": Dataset.from_list(rows)},
+        "custom_dataset": lambda **_: {"test": Dataset.from_list(list(rows))},
         "test_split": "test",
         "num_fewshot": 0,
     }
@@ -99,10 +109,9 @@ def _load(model: Path, device: str, dtype: str, batch_size: int) -> Any:
     class ReportingLm(HFLM):  # type: ignore[misc]
         """Says how far it is, and refuses prompts that would lose their beginning."""
 
-        asked = answered = 0
+        planned = answered = 0
 
         def generate_until(self, requests: list[Any], **_: Any) -> Any:
-            self.asked += len(requests)
             for request in requests:
                 _check_length(self, request)
             return super().generate_until(requests, disable_tqdm=True)
@@ -110,7 +119,7 @@ def _load(model: Path, device: str, dtype: str, batch_size: int) -> Any:
         def _model_generate(self, context: Any, **settings: Any) -> Any:
             answers = super()._model_generate(context, **settings)
             self.answered += len(context)
-            progress(step=self.answered, steps=self.asked)
+            progress(step=self.answered, steps=self.planned)
             return answers
 
     try:

@@ -10,7 +10,9 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.evaluation import MetricSamples, Score, TaskReport, sample_id
 from ratchet.core.log import log
 from ratchet.evaluate.rows import Row
-from ratchet.evaluate.task_file import TaskFile
+from ratchet.evaluate.task_file import LENGTH, TaskFile
+
+LENGTHS_WORDS = (8, 16, 32, 128)
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -20,7 +22,7 @@ class MissingMetric(TerminalError, LookupError):
 
 
 def task_report(task: TaskFile, rows: Sequence[Row], data_sha256: str, records: Records) -> TaskReport:
-    """Raises MissingMetric when a metric of the task file has no number for any sample."""
+    """Of the rows asked so far. Raises MissingMetric when a metric of the task file has no number for any of them."""
     if len(records) != len(rows):
         raise MissingMetric(f"task {task.name}: {len(rows)} rows were asked, lm-eval reported {len(records)}")
     return TaskReport(
@@ -31,6 +33,8 @@ def task_report(task: TaskFile, rows: Sequence[Row], data_sha256: str, records: 
         sample_ids=tuple(sample_id(row) for row in rows),
         metrics=tuple(_metric(task, name, better, records) for name, better in task.metrics.items()),
         answers=tuple(record["resps"][0][0] for record in records) if _generates(task) else (),
+        slices={name: tuple(_slice(task, name, row) for row in rows) for name in task.slices},
+        sources=tuple(str(row[task.source]) for row in rows) if task.source else (),
     )
 
 
@@ -64,6 +68,13 @@ def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records)
     if num_missing:
         log.warning("samples without a value", extra={"task": task.name, "metric": name, "num_samples": num_missing})
     return MetricSamples(name=name, higher_is_better=higher_is_better, values=values)
+
+
+def _slice(task: TaskFile, name: str, row: Row) -> str:
+    if name != LENGTH:
+        return str(row[name])
+    num_words = len(str(row[task.config["doc_to_text"]]).split())
+    return next((f"up to {most} words" for most in LENGTHS_WORDS if num_words <= most), "longer")
 
 
 def _finite(value: Any) -> float | None:

@@ -1,48 +1,100 @@
-"""evaluate: ask one model every task's rows, and keep what came of each."""
+"""evaluate: ask one model the tasks' rows, until enough is known, and keep what came of each."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ratchet.clients.world import World
-from ratchet.core.evaluation import EvalReport, MeasuringPlan
+from ratchet.core.comparison import compare, open_tasks
+from ratchet.core.evaluation import EvalReport, MeasuringPlan, Score, parse_report
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs
-from ratchet.evaluate.harness import measure
+from ratchet.evaluate.harness import LoadedModel, load
+from ratchet.evaluate.looks import Records, measure_in_looks
 from ratchet.evaluate.report import scores, task_report
-from ratchet.evaluate.rows import Row, draw, read_rows
+from ratchet.evaluate.rows import Row, in_order, read_rows
 from ratchet.evaluate.task_file import TaskFile, parse_task
+
+Asked = dict[str, tuple[TaskFile, list[Row]]]  # task name → what it asks
 
 
 def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
+    baseline = _baseline(inputs, world)
     with world.scratch() as scratch:
-        asked = [_rows(task, inputs.seed, world, scratch) for task in inputs.tasks]
-        model = world.store.fetch_folder(inputs.model, scratch / "model")
-        check_model_folder(model)
-        measured = measure(
-            model,
-            asked,
+        asked = {task.name: _rows(task, inputs.seed, world, scratch) for task in inputs.tasks}
+        folder = world.store.fetch_folder(inputs.model, scratch / "model")
+        check_model_folder(folder)
+        model = load(
+            folder,
+            list(asked.values()),
             device=world.settings.device,
             dtype=inputs.dtype,
             batch_size=inputs.batch_size,
             seed=inputs.seed,
         )
-    tasks = tuple(
-        task_report(file, rows, task.data.sha256, measured.samples[task.name])
-        for task, (file, rows) in zip(inputs.tasks, asked, strict=True)
-    )
-    report = EvalReport(
-        model_sha256=inputs.model.sha256,
-        chat_template_sha256=measured.chat_template_sha256,
-        plan=MeasuringPlan(engine=measured.engine, dtype=inputs.dtype, batch_size=inputs.batch_size, seed=inputs.seed),
-        tasks=tasks,
-    )
-    summary = tuple(score for task in tasks for score in scores(task))
+        report_of = partial(_report, inputs, asked, model)
+        records = measure_in_looks(asked, inputs.num_looks, model.ask, _still_open(inputs, baseline, report_of))
+    report = report_of(records)
+    summary = tuple(score for task in report.tasks for score in scores(task))
     for score in summary:
         log.info("score", extra=score.model_dump())
-    return EvaluateOutputs(report=world.store.put_bytes(report.canonical_json()), scores=summary)
+    return EvaluateOutputs(
+        report=world.store.put_bytes(report.canonical_json()),
+        scores=summary,
+        baseline_scores=_on_the_same_samples(baseline, report) if baseline else (),
+        num_samples=sum(len(rows) for _, rows in asked.values()),
+        num_measured=sum(len(task.sample_ids) for task in report.tasks),
+    )
+
+
+def _baseline(inputs: EvaluateInputs, world: World) -> EvalReport | None:
+    if inputs.stopping is None:
+        return None
+    return parse_report(world.store.read_bytes(inputs.stopping.baseline_report), "the baseline's report")
+
+
+def _still_open(
+    inputs: EvaluateInputs, baseline: EvalReport | None, report_of: Callable[[Records], EvalReport]
+) -> Callable[[Records], set[str]]:
+    """The stopping rule: the gate's own judgement of what is measured so far. Without it, all is measured."""
+    stopping = inputs.stopping
+    if stopping is None or baseline is None:
+        return set
+
+    def still_open(records: Records) -> set[str]:
+        bootstrap = stopping.baseline_is_bootstrap
+        results = compare(report_of(records), baseline, stopping.policy, baseline_is_bootstrap=bootstrap)
+        return open_tasks(results, stopping.policy)
+
+    return still_open
+
+
+def _on_the_same_samples(baseline: EvalReport, report: EvalReport) -> tuple[Score, ...]:
+    num_samples = {task.name: len(task.sample_ids) for task in report.tasks}
+    return tuple(score for task in baseline.tasks for score in scores(task.first(num_samples[task.name])))
+
+
+def _report(inputs: EvaluateInputs, asked: Asked, model: LoadedModel, records: Records) -> EvalReport:
+    """Of what is measured so far."""
+    return EvalReport(
+        model_sha256=inputs.model.sha256,
+        chat_template_sha256=model.chat_template_sha256,
+        plan=MeasuringPlan(
+            engine=model.engine,
+            dtype=inputs.dtype,
+            batch_size=inputs.batch_size,
+            num_looks=inputs.num_looks,
+            seed=inputs.seed,
+        ),
+        tasks=tuple(
+            task_report(file, rows[: len(records[task.name])], task.data.sha256, records[task.name])
+            for task, (file, rows) in ((task, asked[task.name]) for task in inputs.tasks)
+        ),
+    )
 
 
 def _rows(task: EvalTask, seed: int, world: World, scratch: Path) -> tuple[TaskFile, list[Row]]:
     file = parse_task(task.name, task.config_yaml)
     path = world.store.fetch_file(task.data, scratch / f"{task.name}.jsonl")
-    return file, draw(read_rows(path, file), task.max_samples, seed)
+    return file, in_order(read_rows(path, file), task.max_samples, seed)

@@ -25,6 +25,9 @@ TASK_KEYS = {
     "task", "output_type", "doc_to_text", "doc_to_target", "doc_to_choice", "target_delimiter", "description",
     "generation_kwargs", "filter_list", "metric_list", "metadata",
 }  # fmt: skip
+# Ours: what lm-eval itself does not look at.
+METADATA_KEYS = {"version", "slices", "source"}
+LENGTH = "length"
 METRIC_KEYS = {"metric", "aggregation", "higher_is_better", "ignore_case", "ignore_punctuation", "ignore_numbers"}
 
 
@@ -34,13 +37,19 @@ class BadTask(TerminalError, ValueError):
 
 @dataclass(frozen=True)
 class TaskFile:
-    """`metrics` maps each name to whether higher is better; `fields` are the row's fields that the file names."""
+    """`metrics` maps each name to whether higher is better; `fields` are the row's fields that the file names.
+
+    `slices`: by what the samples are sliced, fields of the row or "length". `source`: the field that says what a sample
+    comes from, where samples share sources and so are not independent.
+    """
 
     name: str
     version: str
     config: Mapping[str, Any]
     metrics: Mapping[str, bool]
     fields: tuple[str, ...]
+    slices: tuple[str, ...] = ()
+    source: str | None = None
 
 
 def parse_task(name: str, config_yaml: str) -> TaskFile:
@@ -50,8 +59,7 @@ def parse_task(name: str, config_yaml: str) -> TaskFile:
     if config.get("task") != name:
         raise BadTask(f"task {name}: the file's `task` is {config.get('task')!r}; write `task: {name}`")
     metadata = config.get("metadata")
-    version = metadata.get("version") if isinstance(metadata, dict) else None
-    if version is None:
+    if not isinstance(metadata, dict) or metadata.get("version") is None:
         raise BadTask(f"task {name}: no metadata.version; write one, and raise it when the task changes")
     for key in ("output_type", "doc_to_text", "doc_to_target"):
         if not isinstance(config.get(key), str):
@@ -60,13 +68,19 @@ def parse_task(name: str, config_yaml: str) -> TaskFile:
         raise BadTask(
             f"task {name}: {len(config['filter_list'])} filters, so a metric would have several values; keep one"
         )
-    sources = (config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice"))
+    check_names(f"task {name}, metadata", metadata, METADATA_KEYS)
+    slices, source = tuple(metadata.get("slices", ())), metadata.get("source")
+    if LENGTH in slices and not str(config["doc_to_text"]).isidentifier():
+        raise BadTask(f"task {name}: slices by {LENGTH} need `doc_to_text` to be a field of the row")
+    sources = (*(config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice")), *slices, source)
     return TaskFile(
         name=name,
-        version=str(version),
+        version=str(metadata["version"]),
         config=config,
         metrics=_metrics(name, config.get("metric_list")),
-        fields=tuple(source for source in sources if isinstance(source, str) and source.isidentifier()),
+        fields=tuple(dict.fromkeys(s for s in sources if isinstance(s, str) and s.isidentifier() and s != LENGTH)),
+        slices=slices,
+        source=source,
     )
 
 

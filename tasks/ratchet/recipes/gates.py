@@ -12,7 +12,7 @@ margin = 0.03
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from ratchet.core.checks import Check, GatePolicy
 from ratchet.core.errors import TerminalError
-from ratchet.evaluate.task_file import nearest, parse_task
+from ratchet.evaluate.task_file import TaskFile, nearest, parse_task
 
 
 class BadGate(TerminalError, ValueError):
@@ -36,13 +36,13 @@ def load_gate(path: Path, tasks: Mapping[str, str]) -> GatePolicy:
         BadGate: names the file, the row and the key, and the nearest valid name.
         BadTask: one of the task files is at fault.
     """
-    metrics = {name: list(parse_task(name, config_yaml).metrics) for name, config_yaml in tasks.items()}
+    known = {name: parse_task(name, config_yaml) for name, config_yaml in tasks.items()}
     content = _read(path)
-    _check_keys(path.name, content, {"alpha", "power", "check"})
+    _check_keys(path.name, content, {"alpha", "power", "num_looks", "check"})
     rows = content.pop("check", [])
     if not isinstance(rows, list) or not rows:
         raise BadGate(f"{path.name}: no checks; write at least one [[check]]")
-    checks = tuple(_check(f"{path.name}, check {number}", row, metrics) for number, row in enumerate(rows, start=1))
+    checks = tuple(_check(f"{path.name}, check {number}", row, known) for number, row in enumerate(rows, start=1))
     names = [check.name for check in checks]
     if len(set(names)) < len(names):
         raise BadGate(f"{path.name}: checks share a name: {sorted({name for name in names if names.count(name) > 1})}")
@@ -59,23 +59,32 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadGate(f"{path.name}: cannot be read: {error}") from error
 
 
-def _check(where: str, row: dict[str, Any], metrics: Mapping[str, list[str]]) -> Check:
+def _check(where: str, row: dict[str, Any], tasks: Mapping[str, TaskFile]) -> Check:
     _check_keys(where, row, set(Check.model_fields))
     try:
         check = Check(**row)
     except ValidationError as error:
         raise BadGate(f"{where}: {_in_words(error)}") from error
-    if check.task not in metrics:
+    if check.task not in tasks:
+        raise BadGate(f"{where}: no task {check.task!r}{nearest(check.task, tasks)}; the recipe has {sorted(tasks)}")
+    task = tasks[check.task]
+    _check_known(where, check.task, "metric", check.metric, task.metrics)
+    if check.by is not None:
+        _check_known(where, check.task, "slicing", check.by, task.slices)
+    direction = "higher" if task.metrics[check.metric] else "lower"
+    if check.better not in (None, direction):
         raise BadGate(
-            f"{where}: no task {check.task!r}{nearest(check.task, metrics)}; the recipe has {sorted(metrics)}"
-        )
-    known = metrics[check.task]
-    if check.metric not in known:
-        raise BadGate(
-            f"{where}: task {check.task} has no metric {check.metric!r}{nearest(check.metric, known)}; "
-            f"it has {sorted(known)}"
+            f"{where}: better = {check.better!r}, but {direction} is better for {check.metric} in "
+            f"quality_gates/tasks/{check.task}.yaml (higher_is_better): mend whichever is wrong"
         )
     return check
+
+
+def _check_known(where: str, task: str, what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise BadGate(
+            f"{where}: task {task} has no {what} {name!r}{nearest(name, known)}; it has {sorted(known) or 'none'}"
+        )
 
 
 def _check_keys(where: str, given: Mapping[str, Any], known: set[str]) -> None:

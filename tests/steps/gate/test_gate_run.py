@@ -1,7 +1,7 @@
 """The gate's step in its own environment: reports come from the store, the verdict from their samples alone."""
 
 import pytest
-from tests.unit.gate.evaluations import paired, report, task
+from tests.unit.core.evaluations import paired, report, task
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import DigestMismatch
@@ -13,10 +13,11 @@ from ratchet.gate.contract import GateInputs
 from ratchet.gate.run import run
 
 POLICY = GatePolicy(
+    num_looks=1,
     checks=(
         Check(name="better", task="intent", metric="exact_match", kind="improvement"),
         Check(name="sums are kept", task="arithmetic", metric="exact_match", kind="no_regression", margin=0.05),
-    )
+    ),
 )
 
 

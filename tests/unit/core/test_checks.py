@@ -5,8 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ratchet.core.checks import Check, CheckKind, CheckResult, Question, Verdict, join, judge
+from ratchet.core.checks import Check, CheckKind, CheckResult, Verdict, join
 from ratchet.core.evaluation import MetricSamples
+from ratchet.core.judgement import judge
+from ratchet.core.questions import Question
 
 ALPHA, POWER = 0.05, 0.8
 
@@ -102,7 +104,7 @@ def test_a_floor_check_has_no_effect_and_no_baseline():
         (
             Question(check(margin=0.03), *shares(14, 20)),
             "intent exact_match fell 1.2 points (95% bounds: -3.2 to +0.7; -3.0 is allowed), n = 500; "
-            "about 1,371 samples would settle it",
+            "so many samples tell 3.0 points from the limit, about 1,371 would settle it",
         ),
         (
             Question(check(margin=0.03), *shares(0, 15)),

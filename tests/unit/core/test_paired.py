@@ -228,10 +228,18 @@ def test_equal_values_leave_no_doubt():
     assert (estimate.low, estimate.high, estimate.p_above, estimate.p_below) == (0.25, 0.25, 0.0, 1.0)
 
 
-def test_holm_adjusts_step_by_step():
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
-    assert holm([0.9, 0.6]) == (1.0, 1.0)
-    assert holm([]) == ()
+@pytest.mark.parametrize(
+    ("p_values", "believed"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], {0, 3}),  # 0.005 < α/4, 0.01 < α/3, but 0.03 is not below α/2
+        ([0.01, 0.02, 0.03, 0.005], {0, 1, 2, 3}),
+        ([0.9, 0.6], set()),
+        ([0.04], {0}),
+        ([], set()),
+    ],
+)
+def test_holm_believes_step_by_step(p_values, believed):
+    assert holm(p_values, level=lambda _, left: ALPHA / left) == believed
 
 
 # The planner

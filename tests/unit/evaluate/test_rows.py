@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ratchet.evaluate.rows import BadRows, draw, read_rows
+from ratchet.evaluate.rows import BadRows, in_order, read_rows
 from ratchet.evaluate.task_file import TaskFile
 
 TASK = TaskFile(name="intent", version="1", config={}, metrics={"exact_match": True}, fields=("prompt", "answer"))
@@ -27,6 +27,7 @@ def test_rows_are_read_whatever_characters_they_hold(tmp_path):
         ('{"prompt": "a"}\n', "row 1: expected the fields ['answer'], got ['prompt']"),
         ("[1, 2]\n", "row 1: expected the fields ['prompt', 'answer'], got list"),
         (b"\xff\xfe\n", "row 1: expected a JSON object"),
+        ('{"prompt": "a", "answer": "b"}\n{"answer": "b", "prompt": "a"}\n', "row 2: the same as row 1; leave one out"),
     ],
 )
 def test_rows_that_the_task_cannot_ask_are_refused(tmp_path, content, message):
@@ -39,14 +40,23 @@ def test_rows_that_the_task_cannot_ask_are_refused(tmp_path, content, message):
     assert message in str(refusal.value)
 
 
-def test_a_draw_depends_on_its_seed_alone():
-    first = draw(ROWS, 20, seed=1)
+def test_the_order_depends_on_the_seed_and_the_rows_alone():
+    first = in_order(ROWS, 20, seed=1)
 
-    assert first == draw(ROWS, 20, seed=1)
-    assert first != draw(ROWS, 20, seed=2)
+    assert first == in_order(ROWS[::-1], 20, seed=1)
+    assert first != in_order(ROWS, 20, seed=2)
     assert len({row["answer"] for row in first}) == 20
 
 
 @pytest.mark.parametrize("max_samples", [None, 50, 51])
-def test_nothing_is_drawn_where_all_is_asked(max_samples):
-    assert draw(ROWS, max_samples, seed=1) == ROWS
+def test_all_rows_are_asked_where_there_are_no_more_than_may_be(max_samples):
+    asked = in_order(ROWS, max_samples, seed=1)
+
+    assert asked != ROWS
+    assert sorted(asked, key=ROWS.index) == ROWS
+
+
+def test_rows_keep_their_order_when_others_are_added():
+    before, grown = in_order(ROWS[:30], None, seed=1), in_order(ROWS, None, seed=1)
+
+    assert [row for row in grown if row in before] == before

@@ -14,7 +14,7 @@ output_type: generate_until
 doc_to_text: prompt
 doc_to_target: answer
 metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]
-metadata: {version: "1"}
+metadata: {version: "1", slices: [answer]}
 """
 TASKS = {"intent": TASK, "arithmetic": TASK.replace("intent", "arithmetic")}
 ROW = '[[check]]\nname = "kept"\ntask = "intent"\nmetric = "exact_match"\nkind = "no_regression"\nmargin = 0.03\n'
@@ -51,11 +51,18 @@ def test_a_gate_file_becomes_a_policy(tmp_path):
             "task intent has no metric 'exact_macth', did you mean 'exact_match'?",
         ),
         (ROW.replace("exact_match", "zzz"), "task intent has no metric 'zzz'; it has ['exact_match']"),
-        (ROW.replace("no_regression", "regression"), "check 1: kind: Input should be 'floor', 'no_regression' or"),
+        (ROW.replace("no_regression", "regression"), "check 1: kind: Input should be 'floor', 'no_regression'"),
         (ROW.replace("0.03", "-0.03"), "check 1: margin: Input should be greater than or equal to 0 (got -0.03)"),
         (ROW.replace("0.03", '"3 %"'), "check 1: margin: Input should be a valid number"),
         (ROW.replace('name = "kept"\n', ""), "check 1: name: Field required"),
-        (ROW.replace("margin = 0.03", "floor = 0.5"), "check 1: the row: Value error, `floor` belongs to floor checks"),
+        (ROW.replace("margin = 0.03", "floor = 0.5"), "check 1: the row: Value error, `floor` belongs to floor and"),
+        (
+            ROW + 'better = "lower"\n',
+            "better = 'lower', but higher is better for exact_match in quality_gates/tasks/intent",
+        ),
+        (ROW + 'by = "anwser"\nmin_samples = 30\n', "task intent has no slicing 'anwser', did you mean 'answer'?"),
+        (ROW + 'by = "answer"\n', "`by` and `min_samples` belong together"),
+        (ROW.replace("no_regression", "safety") + "blocks = false\n", "a safety check always blocks"),
         (ROW + ROW, "support.toml: checks share a name: ['kept']"),
     ],
 )

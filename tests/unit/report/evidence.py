@@ -4,8 +4,10 @@ import json
 import random
 from typing import Any
 
-from ratchet.core.checks import Check, CheckResult, Question, judge
+from ratchet.core.checks import Check, CheckResult
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Score, TaskReport, sample_id
+from ratchet.core.judgement import judge
+from ratchet.core.questions import Question
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.report.contract import DataSummary, ReportInputs, ServingSummary, TrainingSummary
 

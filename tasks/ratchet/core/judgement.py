@@ -1,0 +1,85 @@
+"""From samples to verdicts, at one look."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from ratchet.core.checks import CheckResult, Verdict
+from ratchet.core.paired import Estimate, holm
+from ratchet.core.questions import Question
+from ratchet.core.sentences import sentence
+
+
+def judge(questions: Sequence[Question], alpha: float, power: float) -> tuple[CheckResult, ...]:
+    """PASS when the bound is on the good side of the threshold, FAIL when it is on the bad side, else INCONCLUSIVE.
+
+    Every blocking check must pass, so PASS needs no correction (intersection-union). FAIL is corrected by Holm, since
+    any check fails the whole: over the checks that block, and over the slices, which get half of α each where there are
+    both, so that many slices do not blind the checks.
+    """
+    estimates = [None if question.lacking() else question.estimate(alpha, power) for question in questions]
+    failed = _failed(questions, [_p_values(q, e)[1] for q, e in zip(questions, estimates, strict=True)], alpha)
+    return tuple(
+        _result(question, estimate, index in failed, alpha)
+        for index, (question, estimate) in enumerate(zip(questions, estimates, strict=True))
+    )
+
+
+def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: float) -> set[int]:
+    blocking = [index for index, question in enumerate(questions) if question.blocks]
+    guarding = [index for index, question in enumerate(questions) if question.guards]
+    families = [family for family in (blocking, guarding) if family]
+    failed = {
+        index
+        for index, question in enumerate(questions)
+        if not question.check.blocks and p_values[index] < question.level(alpha)
+    }
+    for family in families:
+        among = [questions[index] for index in family]
+        believed = holm([p_values[index] for index in family], partial(_share_of_level, among, alpha / len(families)))
+        failed |= {family[index] for index in believed}
+    return failed
+
+
+def _share_of_level(questions: Sequence[Question], alpha: float, index: int, left: int) -> float:
+    return questions[index].level(alpha / left)
+
+
+def _p_values(question: Question, estimate: Estimate | None) -> tuple[float, float]:
+    """Of "not good enough" (small: PASS) and of "good enough" (small: FAIL)."""
+    if estimate is None:
+        return 1.0, 1.0
+    p_values = (estimate.p_above, estimate.p_below)
+    return p_values if question.candidate.higher_is_better else p_values[::-1]
+
+
+def _result(question: Question, estimate: Estimate | None, failed: bool, alpha: float) -> CheckResult:
+    check, num_samples = question.check, question.num_samples
+    about = {
+        "name": question.name,
+        "blocks": question.blocks,
+        "guards": question.guards,
+        "is_safety": check.kind == "safety",
+        "num_samples": num_samples,
+        "num_planned": question.num_planned,
+    }
+    if estimate is None:
+        reason = f"{check.task} {check.metric} has {question.lacking()}: too little to judge"
+        return CheckResult.model_validate({**about, "verdict": "INCONCLUSIVE", "reason": reason})
+    p_pass, level = _p_values(question, estimate)[0], question.level(alpha)
+    verdict: Verdict = "PASS" if p_pass < level else "FAIL" if failed else "INCONCLUSIVE"
+    undecided = verdict == "INCONCLUSIVE" and (estimate.num_to_decide or 0) > num_samples
+    found = {
+        "verdict": verdict,
+        "candidate": question.candidate.mean,
+        "baseline": question.baseline.mean if question.baseline else None,
+        "effect": estimate.value if question.baseline else None,
+        "low": estimate.low,
+        "high": estimate.high,
+        "threshold": question.threshold,
+        "p_value": p_pass,
+        "level": level,
+        "num_samples_to_decide": estimate.num_to_decide if undecided else None,
+        "detectable": estimate.detectable,
+        "reason": sentence(question, estimate, verdict, alpha),
+    }
+    return CheckResult.model_validate({**about, **found})

@@ -1,0 +1,97 @@
+"""A check and the samples that answer it."""
+
+from dataclasses import dataclass
+
+from ratchet.core.checks import Check
+from ratchet.core.evaluation import MetricSamples
+from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, paired_proportions, proportion
+from ratchet.core.sequential import look_level
+
+
+@dataclass(frozen=True)
+class Question:
+    """Only a check with a floor has no baseline.
+
+    `sources`, one per sample: samples that share one are not independent. `slice_name`: the slice this is asked of.
+    `looks`: how many samples of the task each look had seen, up to this one; `num_planned`: how many there are. Without
+    them, this is the only look, at everything.
+    """
+
+    check: Check
+    candidate: MetricSamples
+    baseline: MetricSamples | None = None
+    sources: tuple[str, ...] = ()
+    slice_name: str | None = None
+    looks: tuple[int, ...] = ()
+    num_planned: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.check.name if self.slice_name is None else f"{self.check.name}: {self.slice_name}"
+
+    @property
+    def blocks(self) -> bool:
+        return self.check.blocks and self.slice_name is None
+
+    @property
+    def guards(self) -> bool:
+        return self.check.blocks and self.slice_name is not None
+
+    @property
+    def threshold(self) -> float:
+        """What the effect, or the score of a floor check, must be on the good side of."""
+        if self.check.floor is not None:
+            return self.check.floor
+        better = 1 if self.candidate.higher_is_better else -1
+        return better * (self.check.margin if self.check.kind == "improvement" else -self.check.margin)
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.candidate.values)
+
+    @property
+    def sides(self) -> tuple[MetricSamples, ...]:
+        return (self.candidate, self.baseline) if self.baseline else (self.candidate,)
+
+    @property
+    def num_missing(self) -> int:
+        """Samples that lack a value on some side."""
+        return sum(None in values for values in zip(*(side.values for side in self.sides), strict=True))
+
+    @property
+    def is_share(self) -> bool:
+        """Are all values 0 or 1, so that differences are percentage points?"""
+        return all(value in (0.0, 1.0) for side in self.sides for value in side.measured)
+
+    def level(self, alpha: float) -> float:
+        """How small a p-value must be at this look, for an error rate of `alpha` over all of them."""
+        return look_level(alpha, self.looks, self.num_planned or self.looks[-1]) if self.looks else alpha
+
+    def lacking(self) -> str:
+        """Why the samples are no grounds to judge; empty when they are."""
+        if self.num_missing:
+            return f"no value for {self.num_missing} of {self.num_samples} samples"
+        if self.num_samples < 2 and not self.is_share:
+            return "one sample"
+        if self.sources and len(set(self.sources)) < 2:
+            return "one source of samples"
+        return ""
+
+    def estimate(self, alpha: float, power: float) -> Estimate:
+        """Of the effect, or of the score for a floor check, at this look's level."""
+        level, threshold = self.level(alpha), self.threshold
+        ours = self.candidate.measured
+        if self.baseline is None:
+            if self.is_share and not self.sources:
+                return proportion(ours.count(1.0), len(ours), threshold, level, power)
+            return self._mean(ours, level, power)
+        differences = tuple(mine - theirs for mine, theirs in zip(ours, self.baseline.measured, strict=True))
+        if self.is_share and not self.sources:
+            pairs = Pairs(differences.count(1.0), differences.count(-1.0), len(differences))
+            return paired_proportions(pairs, threshold, level, power)
+        return self._mean(differences, level, power)
+
+    def _mean(self, values: tuple[float, ...], level: float, power: float) -> Estimate:
+        if self.sources:
+            return clustered_mean(values, self.sources, self.threshold, level, power)
+        return mean(values, self.threshold, level, power)
