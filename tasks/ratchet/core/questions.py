@@ -7,6 +7,8 @@ from ratchet.core.evaluation import MetricSamples
 from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, paired_proportions, proportion
 from ratchet.core.sequential import look_level
 
+MIN_SAMPLES_OF_A_MEAN = 100  # tests/benchmarks/gate.py, "Metrics that are not 0 and 1"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -63,9 +65,17 @@ class Question:
         """Are all values 0 or 1, so that differences are percentage points?"""
         return all(value in (0.0, 1.0) for side in self.sides for value in side.measured)
 
+    @property
+    def judged_looks(self) -> tuple[int, ...]:
+        """The looks that are judged at all: a mean of few samples is not near enough to normal far out in its tails."""
+        if self.is_share:
+            return self.looks
+        return tuple(count for count in self.looks if count >= MIN_SAMPLES_OF_A_MEAN or count == self.num_planned)
+
     def level(self, alpha: float) -> float:
         """How small a p-value must be at this look, for an error rate of `alpha` over all of them."""
-        return look_level(alpha, self.looks, self.num_planned or self.looks[-1]) if self.looks else alpha
+        looks = self.judged_looks
+        return look_level(alpha, looks, self.num_planned or looks[-1]) if looks else alpha
 
     def lacking(self) -> str:
         """Why the samples are no grounds to judge; empty when they are."""
@@ -75,6 +85,8 @@ class Question:
             return "one sample"
         if self.sources and len(set(self.sources)) < 2:
             return "one source of samples"
+        if self.looks and self.looks[-1] not in self.judged_looks:
+            return f"{self.num_samples} samples so far"
         return ""
 
     def estimate(self, alpha: float, power: float) -> Estimate:
