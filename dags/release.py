@@ -54,32 +54,10 @@ def release(recipe: Recipe) -> DAG:
         )
         what = resolve.output
 
-        validate = step(
-            step="validate",
-            inputs={
-                "upload": what["rows"],
-                "file_name": "rows.jsonl",
-                "text_column": "text",
-                "label_column": "label",
-                "rules": recipe.rules,
-            },
-        )
+        validate = step(step="validate", inputs=recipe.validating(what["rows"]))
         checked = validate.output
 
-        prepare = step(
-            step="prepare",
-            inputs={
-                "rows": checked["accepted"],
-                "base": what["base"],
-                "prompt": recipe.prompt,
-                "split": recipe.split,
-                "replay_share": recipe.replay_share,
-                "replay_exclude": recipe.replay_exclude,
-                "max_seq_len_tokens": recipe.max_seq_len_tokens,
-                "max_examples_per_label": recipe.max_examples_per_label,
-                "seed": recipe.seed,
-            },
-        )
+        prepare = step(step="prepare", inputs=recipe.preparing(checked["accepted"], what["base"]))
         data = prepare.output
 
         finetune = step(
@@ -95,15 +73,7 @@ def release(recipe: Recipe) -> DAG:
         )
         tuned = finetune.output
 
-        questions = [task.asks(data["test"]) for task in recipe.tasks]
-        # The same for both, and the precision that users get.
-        measuring = {
-            "tasks": questions,
-            "num_looks": recipe.gate.num_looks,
-            "batch_size": recipe.eval_batch_size,
-            "dtype": recipe.serving.dtype,
-            "seed": recipe.seed,
-        }
+        measuring = recipe.measuring(data["test"])
         evaluate_baseline = step(
             task_id="evaluate_baseline",
             step="evaluate",

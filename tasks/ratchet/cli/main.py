@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ratchet.cli import demo, release, show
+from ratchet.cli import compare, demo, plan, release, show
 from ratchet.cli.here import do_step
 from ratchet.cli.submit import Upload, submit
 from ratchet.cli.watch import Run, follow
@@ -98,6 +98,20 @@ def report(here: Here, options: argparse.Namespace) -> None:
     here.console.print(f"\nfull report: {path.as_uri()}", soft_wrap=True)
 
 
+def compare_models(here: Here, options: argparse.Namespace) -> int:
+    candidate, baseline = (
+        compare.find_model(here.world, here.recipe.line, name) for name in (options.candidate, options.baseline)
+    )
+    told = show.readable_to(here.console)
+    outputs = compare.compare(here.settings, here.config, here.recipe, candidate, baseline, told)
+    compare.show(outputs, here.console)
+    return compare.EXIT_OF[outputs.verdict]
+
+
+def gate(here: Here, options: argparse.Namespace) -> None:
+    plan.show(plan.parse_what_if(options.what_if), here.recipe.gate, here.console)
+
+
 def approve(here: Here, options: argparse.Namespace) -> None:
     _answer(here, options, release.APPROVE, "approved")
 
@@ -131,12 +145,13 @@ def main(arguments: list[str] | None = None) -> int:
     logs.configure(for_people=True)
     # A pipe or a log has no width of its own; rich would assume 80.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
-    verb: Callable[[Here, argparse.Namespace], None] = options.verb
+    verb: Callable[[Here, argparse.Namespace], int | None] = options.verb
     try:
         config = find(options.config)
         os.environ[CONFIG_VARIABLE] = str(config)
         settings = load(config)
-        verb(Here(settings, config, load_recipe(options.recipe or settings.recipe, settings.root), console), options)
+        recipe = load_recipe(options.recipe or settings.recipe, settings.root)
+        return verb(Here(settings, config, recipe, console), options) or EXIT_DONE
     except NothingToDo as error:
         console.print(f"nothing to do: {error}", markup=False)
         return error.exit_code
@@ -146,7 +161,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; run the same command again to go on")
         return Cancelled.exit_code
-    return EXIT_DONE
 
 
 def _plain(error: RatchetError) -> str:
@@ -161,7 +175,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--recipe", help="the model line (default: `recipe` in ratchet.toml)")
     verbs = top.add_subparsers(required=True, metavar="VERB")
 
-    def add(name: str, run: Callable[[Here, argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    def add(name: str, run: Callable[[Here, argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
         verb = verbs.add_parser(name, help=text, description=text)
         verb.set_defaults(verb=run)
         return verb
@@ -184,6 +198,13 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--no-wait", action="store_true", help="start it and return")
     verb = add("report", report, "the decision report of a release")
     verb.add_argument("release", nargs="?", help="release id (default: the newest)")
+    verb = add("compare", compare_models, "put two models through the gate (exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE)")
+    verb.add_argument(
+        "candidate", help="production, previous, a release id, a version number, or the start of a digest"
+    )
+    verb.add_argument("baseline", help="what it must not be worse than, named in the same way")
+    verb = add("gate", gate, "what the gate could tell: samples, margins, power, before anything is measured")
+    verb.add_argument("--what-if", nargs="+", default=[], metavar="NAME=VALUE", help="margin=0.01 n=2000")
     for name, run, text in (("approve", approve, "let a waiting release go live"), ("reject", reject, "turn it down")):
         verb = add(name, run, text)
         verb.add_argument("release", nargs="?", help="release id (default: the only one that waits)")

@@ -46,6 +46,13 @@ def inflation(alpha: float, power: float, num_looks: int) -> float:
     return (drift / single) ** 2
 
 
+def power_in_looks(alpha: float, power: float, num_looks: int, times: float) -> float:
+    """The power over `num_looks` looks at `times` the samples with which a single look has `power`."""
+    shares = tuple(look / num_looks for look in range(1, num_looks + 1))
+    drift = math.sqrt(times) * (normal_quantile(1 - alpha) + normal_quantile(power))
+    return _crossing(shares, _boundaries(alpha, shares), drift)
+
+
 @cache
 def _boundaries(alpha: float, shares: tuple[float, ...]) -> tuple[float, ...]:
     """Standard normal scores beyond which each look decides, so that α·share is spent up to it."""

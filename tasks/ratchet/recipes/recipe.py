@@ -69,6 +69,40 @@ class Recipe(Contract):
     def pod_of(self, step: str) -> PodResources:
         return self.pods.get(step, PodResources())
 
+    def validating(self, rows: Any) -> dict[str, Any]:
+        """The inputs of validate for a dataset version; `rows` is a FileRef, or a promise of one, as below."""
+        return {
+            "upload": rows,
+            "file_name": "rows.jsonl",
+            "text_column": "text",
+            "label_column": "label",
+            "rules": self.rules,
+        }
+
+    def preparing(self, rows: Any, base: Any) -> dict[str, Any]:
+        """The inputs of prepare."""
+        return {
+            "rows": rows,
+            "base": base,
+            "prompt": self.prompt,
+            "split": self.split,
+            "replay_share": self.replay_share,
+            "replay_exclude": self.replay_exclude,
+            "max_seq_len_tokens": self.max_seq_len_tokens,
+            "max_examples_per_label": self.max_examples_per_label,
+            "seed": self.seed,
+        }
+
+    def measuring(self, test_split: Any) -> dict[str, Any]:
+        """The inputs of evaluate but for the model: the same for both sides, in the precision that users get."""
+        return {
+            "tasks": [task.asks(test_split) for task in self.tasks],
+            "num_looks": self.gate.num_looks,
+            "batch_size": self.eval_batch_size,
+            "dtype": self.serving.dtype,
+            "seed": self.seed,
+        }
+
     @property
     def sha256(self) -> Sha256:
         return digest_json(self)
