@@ -125,6 +125,7 @@ def release(recipe: Recipe) -> DAG:
                 "candidate": tuned["model"],
                 "baseline": what["baseline"],
                 "baseline_release_id": what["baseline_release_id"],
+                "baseline_recipe_sha256": what["baseline_recipe_sha256"],
                 "bundle": bundle["bundle"],
                 "dataset": what["rows"],
                 "prompts": data["test"],
@@ -156,6 +157,7 @@ def release(recipe: Recipe) -> DAG:
                         "merge_max_logit_difference",
                     )
                 },
+                "measuring": {name: after[name] for name in ("num_samples", "num_measured")},
                 "serving": {
                     **{n: staged[n] for n in ("colour", "ready_seconds", "preview_latency_ms", "active_latency_ms")},
                     **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},

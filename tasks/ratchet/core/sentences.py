@@ -55,8 +55,8 @@ def _what_would_settle(question: Question, estimate: Estimate) -> str:
     if estimate.num_to_decide <= question.num_samples:  # enough for this check alone, too few for one among several
         return "beyond the limit, but by less than so many blocking checks ask for"
     return (
-        f"so many samples tell {_amount(question, estimate.detectable)} from the limit, "
-        f"about {estimate.num_to_decide:,} would settle it"
+        f"{question.num_samples:,} samples can tell {_amount(question, estimate.detectable)} from the limit, "
+        f"about {estimate.num_to_decide:,} would settle this"
     )
 
 

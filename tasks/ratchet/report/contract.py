@@ -30,6 +30,13 @@ class DataSummary(Contract):
     receipt: FileRef
 
 
+class MeasuringSummary(Contract):
+    """How many of the samples the candidate was asked before the answer was known."""
+
+    num_samples: NonNegativeInt
+    num_measured: NonNegativeInt
+
+
 class ServingSummary(Contract):
     colour: str
     ready_seconds: float
@@ -40,18 +47,21 @@ class ServingSummary(Contract):
 
 
 class ReportInputs(Contract):
-    """`conversion_blocks` is the recipe's word on whether a failed conversion forbids the promotion.
+    """`baseline_recipe_sha256`: what production was tuned by; empty for the untuned base.
+
+    `conversion_blocks` is the recipe's word on whether a failed conversion forbids the promotion.
 
     `prompts` is prepare's test split: the reports name samples by id, the page shows what was asked.
     """
 
-    contract_version: int = 1
+    contract_version: int = 2
     line: Name
     release_id: str
     recipe_sha256: Sha256
     candidate: FolderRef
     baseline: FolderRef
     baseline_release_id: str
+    baseline_recipe_sha256: str
     bundle: FolderRef
     dataset: FileRef
     prompts: FileRef
@@ -69,6 +79,7 @@ class ReportInputs(Contract):
     stage_checks: tuple[CheckResult, ...]
     data: DataSummary
     training: TrainingSummary
+    measuring: MeasuringSummary
     serving: ServingSummary
 
 

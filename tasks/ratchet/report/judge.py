@@ -15,6 +15,7 @@ def join_verdicts(inputs: ReportInputs) -> Verdict:
 
 
 def decisive_checks(inputs: ReportInputs) -> tuple[CheckResult, ...]:
-    """The checks that may forbid the release, as gate, conversion, stage."""
+    """The checks that may forbid the release, as gate, conversion, stage; of the slices, those that do."""
     conversion = inputs.conversion_checks if inputs.conversion_blocks else ()
-    return tuple(check for check in (*inputs.gate_checks, *conversion, *inputs.stage_checks) if check.blocks)
+    checks = (*inputs.gate_checks, *conversion, *inputs.stage_checks)
+    return tuple(check for check in checks if check.blocks or (check.guards and check.verdict == "FAIL"))

@@ -7,8 +7,8 @@ from typing import Any
 
 from ratchet.core.evaluation import EvalReport, TaskReport, sample_id
 
-_MAX_WORSE = 5  # a regression says more than a gain
-_MAX_SHOWN = 8
+_MAX_WORSE = 7  # a regression says more than a gain
+_MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,12 @@ from typing import Any
 
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.core.contract import digest_json
+from ratchet.core.evaluation import EvalReport
 from ratchet.report import words
 from ratchet.report.charts import CheckChart, Curve, ScoreRow, check_chart, curve, score_rows
 from ratchet.report.contract import ReportInputs
-from ratchet.report.samples import ChangedSamples
+from ratchet.report.samples import ChangedSamples, changed_samples
+from ratchet.report.slices import SliceChanges, slice_changes
 
 _MIB = 1 << 20
 
@@ -35,8 +37,10 @@ class Page:
     verdict: Verdict
     recommendation: str
     notes: tuple[str, ...]
+    changes: tuple[str, ...]
     scores: tuple[ScoreRow, ...]
     checks: tuple[CheckRow, ...]
+    slices: SliceChanges | None
     samples: ChangedSamples | None
     reasons: tuple[Mapping[str, Any], ...]
     curve: Curve | None
@@ -46,19 +50,25 @@ class Page:
 def view(
     inputs: ReportInputs,
     verdict: Verdict,
-    samples: ChangedSamples | None,
+    reports: tuple[EvalReport, EvalReport],
+    prompts: list[dict[str, Any]],
     receipt: Mapping[str, Any],
     training_log: bytes,
 ) -> Page:
-    """`receipt` is validate's; `training_log` finetune's JSON lines."""
+    """`reports`: the candidate's and the baseline's. `prompts`: the test split's rows. `receipt` is validate's,
+    `training_log` finetune's JSON lines.
+    """
+    candidate, baseline = reports
     return Page(
         inputs=inputs,
         verdict=verdict,
         recommendation=words.recommendation(inputs, verdict),
         notes=words.notes(inputs),
+        changes=words.changes(inputs, candidate, baseline),
         scores=score_rows(words.score_pairs(inputs)),
         checks=tuple(check_rows(inputs)),
-        samples=samples,
+        slices=slice_changes(candidate, baseline),
+        samples=changed_samples(candidate, baseline, prompts),
         reasons=tuple(reason for reason in receipt.get("reasons", ()) if reason["num_rows"]),
         curve=curve(losses(training_log)),
         digests=tuple(digests(inputs)),
@@ -66,11 +76,15 @@ def view(
 
 
 def check_rows(inputs: ReportInputs) -> list[CheckRow]:
-    """What did not pass comes first within its part, so that the eye finds it."""
+    """What did not pass comes first within its part, so that the eye finds it. Of the slices, only what fails."""
 
     def rows(part: str, checks: Sequence[CheckResult], part_blocks: bool) -> list[CheckRow]:
-        ordered = sorted(checks, key=lambda check: ("FAIL", "INCONCLUSIVE", "PASS").index(check.verdict))
-        return [CheckRow(part, check, check.blocks and part_blocks, check_chart(check)) for check in ordered]
+        shown = [check for check in checks if not check.guards or check.verdict == "FAIL"]
+        ordered = sorted(shown, key=lambda check: ("FAIL", "INCONCLUSIVE", "PASS").index(check.verdict))
+        return [
+            CheckRow(part, check, (check.blocks or check.guards) and part_blocks, check_chart(check))
+            for check in ordered
+        ]
 
     return [
         *rows("gate", inputs.gate_checks, part_blocks=True),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ratchet.core.checks import Verdict
-from ratchet.core.evaluation import Score
+from ratchet.core.evaluation import EvalReport, Score
 from ratchet.report.contract import ReportInputs
 from ratchet.report.judge import decisive_checks
 
@@ -61,10 +61,26 @@ def notes(inputs: ReportInputs) -> tuple[str, ...]:
             f"The LiteRT bundle's parity is {inputs.conversion_verdict}: it is not published"
             + ("." if inputs.conversion_blocks else ", and the recipe lets the release go on without it.")
         )
-    advisory = [check for check in inputs.gate_checks if not check.blocks and check.verdict != "PASS"]
+    advisory = [c for c in inputs.gate_checks if not (c.blocks or c.guards) and c.verdict != "PASS"]
     if advisory:
         found.append(f"Checks that do not block and did not pass: {', '.join(check.name for check in advisory)}.")
     return tuple(found)
+
+
+def changes(inputs: ReportInputs, candidate: EvalReport, baseline: EvalReport) -> tuple[str, ...]:
+    """What is different from production, in the order in which it usually matters."""
+    share = inputs.data.num_new_rows / inputs.data.num_rows if inputs.data.num_rows else 0.0
+    recipe = {
+        "": "production is the untuned base, which no recipe made",
+        inputs.recipe_sha256: "the same as production's",
+    }.get(inputs.baseline_recipe_sha256, "changed since production was tuned")
+    same_template = candidate.chat_template_sha256 == baseline.chat_template_sha256
+    template = "the same" if same_template else "changed with the model; scores are compared all the same"
+    return (
+        f"Data: {inputs.data.num_new_rows:,} of {inputs.data.num_rows:,} rows are new ({share:.0%}).",
+        f"Recipe: {recipe}.",
+        f"Chat template: {template}.",
+    )
 
 
 def _headline(inputs: ReportInputs) -> str:

@@ -16,7 +16,10 @@ class ResolveInputs(Contract):
 
 
 class ResolveOutputs(Contract):
-    """`release_id` is a digest of baseline, dataset version and recipe: the same inputs are the same release."""
+    """`release_id` is a digest of baseline, dataset version and recipe: the same inputs are the same release.
+
+    `baseline_recipe_sha256`: the recipe that production was tuned by; empty for the untuned base.
+    """
 
     contract_version: int = 1
     release_id: str
@@ -26,6 +29,7 @@ class ResolveOutputs(Contract):
     base: FolderRef
     baseline: FolderRef
     baseline_release_id: str
+    baseline_recipe_sha256: str
     baseline_is_bootstrap: bool
     num_rows: NonNegativeInt
     num_quarantined: NonNegativeInt

@@ -11,7 +11,7 @@ from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
-from ratchet.core.releases import Production, production
+from ratchet.core.releases import LedgerEvent, Production, last_decision, production
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.resolve.new_rows import count_new_rows
 
@@ -42,11 +42,18 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
         base=_base(world, inputs.base),
         baseline=baseline.model,
         baseline_release_id=baseline.release_id,
+        baseline_recipe_sha256=_recipe_of(events, baseline),
         baseline_is_bootstrap=baseline.is_bootstrap,
         num_rows=newest.num_rows,
         num_quarantined=newest.num_quarantined,
         num_new_rows=num_new_rows,
     )
+
+
+def _recipe_of(events: Sequence[LedgerEvent], release: Production) -> str:
+    """As its approval bound it; the untuned base was made by none."""
+    decision = last_decision(events, release.release_id)
+    return decision.evidence.recipe_sha256 if decision and decision.evidence else ""
 
 
 def _release_id(inputs: ResolveInputs, baseline: Production, dataset: DatasetVersion) -> str:

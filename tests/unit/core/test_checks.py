@@ -104,7 +104,7 @@ def test_a_floor_check_has_no_effect_and_no_baseline():
         (
             Question(check(margin=0.03), *shares(14, 20)),
             "intent exact_match fell 1.2 points (95% bounds: -3.2 to +0.7; -3.0 is allowed), n = 500; "
-            "so many samples tell 3.0 points from the limit, about 1,371 would settle it",
+            "500 samples can tell 3.0 points from the limit, about 1,371 would settle this",
         ),
         (
             Question(check(margin=0.03), *shares(0, 15)),

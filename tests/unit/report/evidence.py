@@ -9,7 +9,7 @@ from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Sc
 from ratchet.core.judgement import judge
 from ratchet.core.questions import Question
 from ratchet.core.refs import FileRef, FolderRef
-from ratchet.report.contract import DataSummary, ReportInputs, ServingSummary, TrainingSummary
+from ratchet.report.contract import DataSummary, MeasuringSummary, ReportInputs, ServingSummary, TrainingSummary
 
 LABELS = ("card_arrival", "refund_request", "change_password", "track_parcel")
 NOTHING = FileRef(uri="store://blobs/00/0", sha256="0" * 64, bytes=1)
@@ -47,6 +47,7 @@ def eval_report(rows: list[dict[str, str]], share_right: float, seed: int, model
         sample_ids=tuple(sample_id(row) for row in rows),
         metrics=(MetricSamples(name="exact_match", higher_is_better=True, values=tuple(map(float, right))),),
         answers=tuple(answers),
+        slices={"answer": tuple(row["answer"] for row in rows)},
     )
     plan = MeasuringPlan(engine="lm-eval 0.4.13", dtype="float32", batch_size=32, seed=0)
     return EvalReport(model_sha256=model * 64, chat_template_sha256="d" * 64, plan=plan, tasks=(task,))
@@ -93,6 +94,7 @@ def inputs(**changes: Any) -> ReportInputs:
         "candidate": folder("c"),
         "baseline": folder("b"),
         "baseline_release_id": "support-bootstrap",
+        "baseline_recipe_sha256": "e" * 64,
         "bundle": folder("f", 7_172_236),
         "dataset": NOTHING,
         "prompts": NOTHING,
@@ -142,6 +144,7 @@ def inputs(**changes: Any) -> ReportInputs:
             tokens_per_second=2011.4,
             merge_max_logit_difference=3.8e-6,
         ),
+        "measuring": MeasuringSummary(num_samples=1200, num_measured=640),
         "serving": ServingSummary(
             colour="green",
             ready_seconds=71.2,
