@@ -73,7 +73,7 @@ def release(recipe: Recipe) -> DAG:
         )
         tuned = finetune.output
 
-        measuring = recipe.measuring(data["test"])
+        measuring = recipe.measuring(data["test"], data["train"])
         evaluate_baseline = step(
             task_id="evaluate_baseline",
             step="evaluate",

@@ -45,12 +45,9 @@ def without_replay(platform: Platform, recipe: Recipe, rows: FileRef, baseline_r
             line=recipe.line, base=base, train=prepared.train, validation=prepared.validation, method=recipe.method
         ),
     )
-    questions = [task.asks(prepared.test) for task in recipe.tasks]
     measured = do(
         "evaluate",
-        EvaluateInputs.model_validate(
-            {"model": tuned.model, "tasks": questions, "num_looks": recipe.gate.num_looks, "seed": recipe.seed}
-        ),
+        EvaluateInputs.model_validate({"model": tuned.model, **recipe.measuring(prepared.test, prepared.train)}),
     )
     return do(
         "gate",

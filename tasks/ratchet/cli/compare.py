@@ -72,7 +72,7 @@ def compare(
     for task in recipe.tasks:
         if task.data:
             world.store.put_file(settings.root / "quality_gates" / "tasks" / f"{task.name}.jsonl")
-    measuring = recipe.measuring(data.test)
+    measuring = recipe.measuring(data.test, data.train)
     theirs: EvaluateOutputs = do("evaluate", EvaluateInputs.model_validate({"model": baseline, **measuring}))
     against = {
         "baseline_report": theirs.report,

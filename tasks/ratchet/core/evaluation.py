@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from statistics import fmean
 from typing import Any, Self
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, ValidationError, model_validator
 
 from ratchet.core.contract import Contract, Sha256, digest_json
 from ratchet.core.errors import TerminalError
@@ -35,8 +35,8 @@ class TaskReport(Contract):
     """One task. Samples are aligned between two reports by `sample_ids`.
 
     `answers` is the model's text for each sample of a generation task, before any filter; empty for other tasks.
-    `slices`: by what the samples are sliced → the slice of each; `sources`: what each sample comes from, where samples
-    share sources.
+    `num_overlapping` rows were left out, since the training holds them. `slices`: by what the samples are
+    sliced → the slice of each; `sources`: what each sample comes from, where samples share sources.
     """
 
     name: str
@@ -46,6 +46,7 @@ class TaskReport(Contract):
     sample_ids: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[MetricSamples, ...]
     answers: tuple[str, ...] = ()
+    num_overlapping: NonNegativeInt = 0
     slices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
 

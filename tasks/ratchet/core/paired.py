@@ -8,7 +8,7 @@ other values         a mean                     Student's t, with Hall's transfo
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean, stdev
 
@@ -134,6 +134,18 @@ def clustered_mean(
     num_sources = len(residual)
     error = math.sqrt(math.fsum(r * r for r in residual.values()) * num_sources / (num_sources - 1)) / len(values)
     return _Student(value, error, num_sources - 1, len(values)).estimate(threshold, alpha, power)
+
+
+def more_careful(one: Estimate, other: Estimate) -> Estimate:
+    """Of two judgements of the same value, whichever claims less."""
+    return replace(
+        one,
+        low=min(one.low, other.low),
+        high=max(one.high, other.high),
+        p_above=max(one.p_above, other.p_above),
+        p_below=max(one.p_below, other.p_below),
+        detectable=max(one.detectable, other.detectable),
+    )
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ratchet.core.checks import Check
 from ratchet.core.evaluation import MetricSamples
-from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, paired_proportions, proportion
+from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, more_careful, paired_proportions, proportion
 from ratchet.core.sequential import look_level
 
 MIN_SAMPLES_OF_A_MEAN = 100  # tests/benchmarks/gate.py, "Metrics that are not 0 and 1"
@@ -91,19 +91,18 @@ class Question:
 
     def estimate(self, alpha: float, power: float) -> Estimate:
         """Of the effect, or of the score for a floor check, at this look's level."""
-        level, threshold = self.level(alpha), self.threshold
-        ours = self.candidate.measured
-        if self.baseline is None:
-            if self.is_share and not self.sources:
-                return proportion(ours.count(1.0), len(ours), threshold, level, power)
-            return self._mean(ours, level, power)
-        differences = tuple(mine - theirs for mine, theirs in zip(ours, self.baseline.measured, strict=True))
-        if self.is_share and not self.sources:
-            pairs = Pairs(differences.count(1.0), differences.count(-1.0), len(differences))
-            return paired_proportions(pairs, threshold, level, power)
-        return self._mean(differences, level, power)
+        level, ours = self.level(alpha), self.candidate.measured
+        values = ours
+        if self.baseline:
+            values = tuple(mine - theirs for mine, theirs in zip(ours, self.baseline.measured, strict=True))
+        independent = self._share(values, level, power) if self.is_share else mean(values, self.threshold, level, power)
+        if not self.sources:
+            return independent
+        # Where all samples agree, sources have no spread to be told from: then the other one is the more careful.
+        return more_careful(clustered_mean(values, self.sources, self.threshold, level, power), independent)
 
-    def _mean(self, values: tuple[float, ...], level: float, power: float) -> Estimate:
-        if self.sources:
-            return clustered_mean(values, self.sources, self.threshold, level, power)
-        return mean(values, self.threshold, level, power)
+    def _share(self, values: tuple[float, ...], level: float, power: float) -> Estimate:
+        if self.baseline is None:
+            return proportion(values.count(1.0), len(values), self.threshold, level, power)
+        pairs = Pairs(values.count(1.0), values.count(-1.0), len(values))
+        return paired_proportions(pairs, self.threshold, level, power)

@@ -28,6 +28,7 @@ class Stopping(Contract):
 class EvaluateInputs(Contract):
     """Rows are asked in `num_looks` equal parts, all of them unless `stopping` ends it.
 
+    `trained_on` is prepare's training set: rows that it holds are left out, for the baseline as for the candidate.
     Two reports can be compared only if both were measured in the same parts.
     """
 
@@ -36,6 +37,7 @@ class EvaluateInputs(Contract):
     tasks: tuple[EvalTask, ...] = Field(min_length=1)
     num_looks: PositiveInt = 1
     stopping: Stopping | None = None
+    trained_on: FileRef | None = None
     batch_size: PositiveInt = 32
     dtype: str = "float32"
     seed: int = 0

@@ -64,7 +64,7 @@ def load(
     """Have the model ready for the tasks. Raises UnusableModel, BadTask."""
     os.environ.update(OFFLINE)
     with contextlib.redirect_stdout(sys.stderr):
-        import lm_eval  # noqa: F401 - its loggers are made when it is imported
+        import lm_eval.api.metrics  # noqa: F401 - it makes the loggers, and the table of metrics
 
         for name in ("lm_eval", "transformers", "datasets"):
             logging.getLogger(name).setLevel(logging.ERROR)

@@ -21,7 +21,9 @@ class MissingMetric(TerminalError, LookupError):
     """A task's metric came out without a number."""
 
 
-def task_report(task: TaskFile, rows: Sequence[Row], data_sha256: str, records: Records) -> TaskReport:
+def task_report(
+    task: TaskFile, rows: Sequence[Row], data_sha256: str, records: Records, num_overlapping: int = 0
+) -> TaskReport:
     """Of the rows asked so far. Raises MissingMetric when a metric of the task file has no number for any of them."""
     if len(records) != len(rows):
         raise MissingMetric(f"task {task.name}: {len(rows)} rows were asked, lm-eval reported {len(records)}")
@@ -32,6 +34,7 @@ def task_report(task: TaskFile, rows: Sequence[Row], data_sha256: str, records: 
         data_sha256=data_sha256,
         sample_ids=tuple(sample_id(row) for row in rows),
         metrics=tuple(_metric(task, name, better, records) for name, better in task.metrics.items()),
+        num_overlapping=num_overlapping,
         answers=tuple(record["resps"][0][0] for record in records) if _generates(task) else (),
         slices={name: tuple(_slice(task, name, row) for row in rows) for name in task.slices},
         sources=tuple(str(row[task.source]) for row in rows) if task.source else (),

@@ -1,6 +1,7 @@
 """evaluate: ask one model the tasks' rows, until enough is known, and keep what came of each."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,29 +13,42 @@ from ratchet.core.model_folder import check_model_folder
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs
 from ratchet.evaluate.harness import LoadedModel, load
 from ratchet.evaluate.looks import Records, measure_in_looks
+from ratchet.evaluate.overlap import overlapping
 from ratchet.evaluate.report import scores, task_report
-from ratchet.evaluate.rows import Row, in_order, read_rows
+from ratchet.evaluate.rows import BadRows, Row, in_order, read_rows
 from ratchet.evaluate.task_file import TaskFile, parse_task
 
-Asked = dict[str, tuple[TaskFile, list[Row]]]  # task name → what it asks
+
+@dataclass(frozen=True)
+class Questions:
+    """What one task asks, in this order; `num_overlapping` rows were left out."""
+
+    file: TaskFile
+    rows: list[Row]
+    data_sha256: str
+    num_overlapping: int
+
+
+Asked = dict[str, Questions]  # by the task's name
 
 
 def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
     baseline = _baseline(inputs, world)
     with world.scratch() as scratch:
-        asked = {task.name: _rows(task, inputs.seed, world, scratch) for task in inputs.tasks}
+        asked = _asked(inputs, world, scratch)
+        tasks = {name: (questions.file, questions.rows) for name, questions in asked.items()}
         folder = world.store.fetch_folder(inputs.model, scratch / "model")
         check_model_folder(folder)
         model = load(
             folder,
-            list(asked.values()),
+            list(tasks.values()),
             device=world.settings.device,
             dtype=inputs.dtype,
             batch_size=inputs.batch_size,
             seed=inputs.seed,
         )
         report_of = partial(_report, inputs, asked, model)
-        records = measure_in_looks(asked, inputs.num_looks, model.ask, _still_open(inputs, baseline, report_of))
+        records = measure_in_looks(tasks, inputs.num_looks, model.ask, _still_open(inputs, baseline, report_of))
     report = report_of(records)
     summary = tuple(score for task in report.tasks for score in scores(task))
     for score in summary:
@@ -43,7 +57,7 @@ def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
         report=world.store.put_bytes(report.canonical_json()),
         scores=summary,
         baseline_scores=_on_the_same_samples(baseline, report) if baseline else (),
-        num_samples=sum(len(rows) for _, rows in asked.values()),
+        num_samples=sum(len(questions.rows) for questions in asked.values()),
         num_measured=sum(len(task.sample_ids) for task in report.tasks),
     )
 
@@ -88,13 +102,30 @@ def _report(inputs: EvaluateInputs, asked: Asked, model: LoadedModel, records: R
             seed=inputs.seed,
         ),
         tasks=tuple(
-            task_report(file, rows[: len(records[task.name])], task.data.sha256, records[task.name])
-            for task, (file, rows) in ((task, asked[task.name]) for task in inputs.tasks)
+            task_report(q.file, q.rows[: len(records[name])], q.data_sha256, records[name], q.num_overlapping)
+            for name, q in asked.items()
         ),
     )
 
 
-def _rows(task: EvalTask, seed: int, world: World, scratch: Path) -> tuple[TaskFile, list[Row]]:
-    file = parse_task(task.name, task.config_yaml)
-    path = world.store.fetch_file(task.data, scratch / f"{task.name}.jsonl")
-    return file, in_order(read_rows(path, file), task.max_samples, seed)
+def _asked(inputs: EvaluateInputs, world: World, scratch: Path) -> Asked:
+    files = {task.name: parse_task(task.name, task.config_yaml) for task in inputs.tasks}
+    rows = {
+        task.name: read_rows(world.store.fetch_file(task.data, scratch / f"{task.name}.jsonl"), files[task.name])
+        for task in inputs.tasks
+    }
+    seen: dict[str, set[int]] = {name: set() for name in rows}
+    if inputs.trained_on:
+        seen = overlapping(rows, world.store.fetch_file(inputs.trained_on, scratch / "train.jsonl"))
+    return {
+        task.name: _questions(task, files[task.name], rows[task.name], seen[task.name], inputs) for task in inputs.tasks
+    }
+
+
+def _questions(task: EvalTask, file: TaskFile, rows: list[Row], seen: set[int], inputs: EvaluateInputs) -> Questions:
+    unseen = [row for position, row in enumerate(rows) if position not in seen]
+    if seen:
+        log.warning("rows that the training holds are left out", extra={"task": task.name, "num_rows": len(seen)})
+    if not unseen:
+        raise BadRows(f"task {task.name}: the training set holds all {len(rows)} rows, so nothing is left to measure")
+    return Questions(file, in_order(unseen, task.max_samples, inputs.seed), task.data.sha256, len(seen))

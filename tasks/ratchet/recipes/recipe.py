@@ -93,11 +93,12 @@ class Recipe(Contract):
             "seed": self.seed,
         }
 
-    def measuring(self, test_split: Any) -> dict[str, Any]:
+    def measuring(self, test_split: Any, trained_on: Any) -> dict[str, Any]:
         """The inputs of evaluate but for the model: the same for both sides, in the precision that users get."""
         return {
             "tasks": [task.asks(test_split) for task in self.tasks],
             "num_looks": self.gate.num_looks,
+            "trained_on": trained_on,
             "batch_size": self.eval_batch_size,
             "dtype": self.serving.dtype,
             "seed": self.seed,

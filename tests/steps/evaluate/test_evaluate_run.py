@@ -11,11 +11,13 @@ from tests.steps.models import CHAT_TEMPLATE, make_tiny_model
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
+from ratchet.core.checks import Check, GatePolicy
+from ratchet.core.comparison import compare
 from ratchet.core.errors import TerminalError
-from ratchet.core.evaluation import EvalReport, TaskReport, sample_id
+from ratchet.core.evaluation import EvalReport, TaskReport, parse_report, sample_id
 from ratchet.core.model_folder import BadModelFolder
 from ratchet.core.refs import FileRef, FolderRef
-from ratchet.evaluate.contract import EvalTask, EvaluateInputs
+from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs, Stopping
 from ratchet.evaluate.harness import UnusableModel
 from ratchet.evaluate.rows import BadRows
 from ratchet.evaluate.run import run
@@ -149,7 +151,7 @@ def test_a_cut_asks_some_of_the_rows_and_scores_them_alike(ask, report):
     (everything,) = report.tasks
 
     assert len(some.sample_ids) == 10
-    assert some.sample_ids != everything.sample_ids[:10]
+    assert some.sample_ids == everything.sample_ids[:10]
     assert values(some).items() <= values(everything).items()
 
 
@@ -255,3 +257,60 @@ def test_a_truncated_or_foreign_model_is_refused_before_it_is_loaded(world, fold
 
     assert "is truncated" in refused(world, truncated, BadModelFolder, LABELS, rows)
     assert "auto_map" in refused(world, foreign, BadModelFolder, LABELS, rows)
+
+
+# In looks
+
+
+POLICY = GatePolicy(checks=(Check(name="kept", task="labels", metric="exact_match", kind="no_regression", margin=0.2),))
+
+
+def in_looks(
+    world: World, model: FolderRef, rows: list[dict[str, object]], stopping: Stopping | None = None
+) -> EvaluateOutputs:
+    config = LABELS.replace('version: "3"', 'version: "3", slices: [answer, length], source: id')
+    task = EvalTask(name="labels", config_yaml=config, data=put(world, rows))
+    inputs = EvaluateInputs(model=model, tasks=(task,), batch_size=16, num_looks=10, stopping=stopping)
+    return run(inputs, world)
+
+
+def report_of(world: World, outputs: EvaluateOutputs) -> EvalReport:
+    return parse_report(world.store.read_bytes(outputs.report), "the report")
+
+
+@pytest.fixture(scope="module")
+def baseline(world: World, model: FolderRef, rows: list[dict[str, object]]) -> EvaluateOutputs:
+    return in_looks(world, model, rows)
+
+
+def test_looks_ask_the_same_questions_and_change_no_answer(world, baseline, report):
+    (task,), (at_once,) = report_of(world, baseline).tasks, report.tasks
+
+    assert (baseline.num_samples, baseline.num_measured) == (NUM_ROWS, NUM_ROWS)
+    assert task.sample_ids == at_once.sample_ids
+    assert task.answer_of() == at_once.answer_of()
+    assert report_of(world, baseline).plan.num_looks == 10
+
+
+def test_measuring_stops_as_soon_as_the_gate_knows(world, model, rows, baseline):
+    stopping = Stopping(baseline_report=baseline.report, policy=POLICY, baseline_is_bootstrap=False)
+
+    outputs = in_looks(world, model, rows, stopping)
+
+    assert (outputs.num_samples, outputs.num_measured) == (NUM_ROWS, 30)
+    assert [(score.value, score.num_samples) for score in outputs.scores] == [
+        (score.value, score.num_samples) for score in outputs.baseline_scores
+    ]
+    (measured,), (whole,) = report_of(world, outputs).tasks, report_of(world, baseline).tasks
+    assert measured == whole.first(30)
+    (check,) = compare(report_of(world, outputs), report_of(world, baseline), POLICY, baseline_is_bootstrap=False)
+    assert (check.verdict, check.num_samples, check.num_planned) == ("PASS", 30, NUM_ROWS)
+
+
+def test_samples_carry_their_slices_and_sources(world, baseline, rows):
+    (task,) = report_of(world, baseline).tasks
+    row_of = {sample_id(row): row for row in rows}
+
+    assert task.slices["answer"] == tuple(str(row_of[name]["answer"]) for name in task.sample_ids)
+    assert set(task.slices["length"]) == {"up to 8 words", "up to 16 words"}
+    assert task.sources == tuple(str(row_of[name]["id"]) for name in task.sample_ids)

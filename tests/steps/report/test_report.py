@@ -129,7 +129,7 @@ def test_users_text_is_shown_not_run(world: World) -> None:
 def test_worse_answers_stand_first(world: World) -> None:
     text = " ".join(" ".join(shape_of(page_of(world, run(stored(world), world))).text).split())
 
-    assert re.search(r"\d+ got better and \d+ got worse ; 8 of them, worse ones first", text)
+    assert re.search(r"\d+ got better and \d+ got worse ; 10 of them, worse ones first", text)
     assert text.index("worse Give a label for") < text.index("better Give a label for")
 
 

@@ -1,0 +1,66 @@
+"""Samples that the training has seen: what they measure is memory, so they are left out of every comparison."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ratchet.evaluate.rows import Row
+
+# Brown et al. 2020, Language Models are Few-Shot Learners, appendix C: as many words in a row as the text has, between
+# 8 and 13, are no coincidence.
+MOST_WORDS = 13
+FEWEST_WORDS = 8
+_WORDS_OF_A_QUESTION = 3  # a text of fewer, such as a label, is none
+
+Gram = tuple[str, ...]
+
+
+def overlapping(tasks: Mapping[str, Sequence[Row]], training: Path) -> dict[str, set[int]]:
+    """Per task, the positions of rows that a training example holds.
+
+    A text of 13 words or more is held when any 13 of them in a row are; a shorter one when all of it is; one of fewer
+    than 8 words when it is the whole example.
+
+    Args:
+        tasks: task name → its rows; each text of a row counts.
+        training: prepare's JSON lines; read line by line, so memory depends on the tasks alone.
+    """
+    places: dict[Gram, list[tuple[str, int]]] = {}
+    for name, rows in tasks.items():
+        for position, row in enumerate(rows):
+            for text in row.values():
+                if isinstance(text, str):
+                    for gram in _told_by(words_of(text)):
+                        places.setdefault(gram, []).append((name, position))
+    lengths = sorted({len(gram) for gram in places if len(gram) >= FEWEST_WORDS})
+    found: dict[str, set[int]] = {name: set() for name in tasks}
+    with training.open("rb") as lines:
+        for line in lines:
+            for words in map(words_of, _asked(json.loads(line))):
+                for gram in {words, *(gram for length in lengths for gram in _in_a_row(words, length))}:
+                    for name, position in places.get(gram, ()):
+                        found[name].add(position)
+    return found
+
+
+def words_of(text: str) -> Gram:
+    """Letters and digits alone, in lower case: neither punctuation nor layout hides a question."""
+    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _told_by(words: Gram) -> Iterator[Gram]:
+    """What gives a text away."""
+    if len(words) >= _WORDS_OF_A_QUESTION:
+        yield from _in_a_row(words, min(len(words), MOST_WORDS))
+
+
+def _in_a_row(words: Gram, length: int) -> Iterator[Gram]:
+    return (words[start : start + length] for start in range(len(words) - length + 1))
+
+
+def _asked(example: Mapping[str, Any]) -> Iterator[str]:
+    """What the users of a training example said: {"prompt": [message], "completion": [message]}."""
+    yield from (str(message["content"]) for message in example["prompt"])
