@@ -100,10 +100,15 @@ class CheckResult(Contract):
 
 
 def join(results: Sequence[CheckResult]) -> Verdict:
-    """FAIL if a check that blocks or guards fails, PASS if all that block pass.
+    """FAIL if a check that blocks or guards fails, or one of safety does not pass; PASS if all that block pass.
 
     Where none blocks, nothing is proved: INCONCLUSIVE.
     """
-    if any(result.verdict == "FAIL" and (result.blocks or result.guards) for result in results):
+    if any_failed(results) or any(result.is_safety and result.verdict != "PASS" for result in results):
         return "FAIL"
     return "PASS" if {result.verdict for result in results if result.blocks} == {"PASS"} else "INCONCLUSIVE"
+
+
+def any_failed(results: Sequence[CheckResult]) -> bool:
+    """Is there one that no further sample can save?"""
+    return any(result.verdict == "FAIL" and (result.blocks or result.guards) for result in results)

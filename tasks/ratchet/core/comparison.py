@@ -5,7 +5,7 @@ The stopping rule of `evaluate` and the verdict of `gate` are one replay of the 
 
 from collections.abc import Iterator, Sequence
 
-from ratchet.core.checks import Check, CheckResult, GatePolicy, join
+from ratchet.core.checks import Check, CheckResult, GatePolicy, any_failed
 from ratchet.core.errors import TerminalError
 from ratchet.core.evaluation import EvalReport, MetricSamples, TaskReport
 from ratchet.core.judgement import judge
@@ -52,7 +52,7 @@ def open_tasks(results: Sequence[CheckResult], policy: GatePolicy) -> set[str]:
 
     A task whose checks only report is measured to its end.
     """
-    if join(results) == "FAIL":
+    if any_failed(results):
         return set()
     verdict = {result.name: result.verdict for result in results if result.blocks}
     still_open = {check.task for check in policy.checks if verdict.get(check.name) == "INCONCLUSIVE"}

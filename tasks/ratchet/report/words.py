@@ -42,7 +42,7 @@ def recommendation(inputs: ReportInputs, verdict: Verdict) -> str:
     checks = decisive_checks(inputs)
     if verdict == "PASS":
         return f"Approve: all {len(checks)} blocking checks passed, and {_headline(inputs)}."
-    named = [check for check in checks if check.verdict == verdict]
+    named = [c for c in checks if c.verdict == verdict or (verdict == "FAIL" and c.is_safety and c.verdict != "PASS")]
     if not named:  # a part may be worse than its checks
         found, names = "a part of the evidence says so", "see the parts below"
     else:

@@ -206,6 +206,18 @@ def test_a_task_that_is_settled_is_not_measured_further_and_one_that_only_report
     assert open_tasks(results, policy) == {"arithmetic", "poems"}
 
 
+def test_a_safety_check_that_is_not_settled_fails_the_gate_but_only_at_the_end():
+    candidate, baseline = shuffled(10, 25, 500, seed=4)
+    policy = GatePolicy(checks=(NOT_WORSE.model_copy(update={"kind": "safety"}),))
+
+    early = compare(cut(candidate, 100), baseline, policy, baseline_is_bootstrap=False)
+    late = compare(candidate, baseline, policy, baseline_is_bootstrap=False)
+
+    assert open_tasks(early, policy) == {"intent"}
+    assert [result.verdict for result in late] == ["INCONCLUSIVE"]
+    assert join(late) == "FAIL"
+
+
 # Slices and sources
 
 
