@@ -14,7 +14,7 @@ from ratchet.clients.http import http_client
 from ratchet.clients.registry import MODEL_TAG
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
-from ratchet.core.checks import Verdict
+from ratchet.core.checks import Verdict, worth_showing
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.memo import Manifest
 from ratchet.core.refs import FolderRef
@@ -91,7 +91,7 @@ def show(outputs: GateOutputs, console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("check", "verdict", "why"):
         table.add_column(heading)
-    for check in outputs.checks:
+    for check in worth_showing(outputs.checks):
         colour = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow"}[check.verdict]
         table.add_row(check.name, f"[{colour}]{check.verdict}[/]", check.reason.replace("[", r"\["))
     console.print(table)

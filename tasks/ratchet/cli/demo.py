@@ -12,7 +12,7 @@ from ratchet.cli.watch import Run, follow
 from ratchet.clients.airflow import Airflow
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
-from ratchet.core.checks import CheckResult
+from ratchet.core.checks import CheckResult, worth_showing
 from ratchet.core.errors import TerminalError
 from ratchet.gate.contract import GateOutputs
 from ratchet.local import sample
@@ -107,13 +107,16 @@ def decision(gate: GateOutputs, console: Console) -> None:
     table = Table(title=f"gate: {gate.verdict}", box=None, pad_edge=False, title_justify="left")
     for heading in ("check", "verdict", "before", "after", "effect", "95 % bounds", "n"):
         table.add_column(heading, justify="left" if heading in ("check", "verdict") else "right")
-    for check in gate.checks:
+    for check in worth_showing(gate.checks):
         table.add_row(
             *(check.name, check.verdict, _number(check.baseline), _number(check.candidate), _number(check.effect)),
             _bounds(check),
-            str(check.num_samples),
+            f"{check.num_samples} of {check.num_planned}",
         )
     console.print(table)
+    if slices := [check for check in gate.checks if check.guards]:
+        num_failed = sum(check.verdict == "FAIL" for check in slices)
+        console.print(f"and {len(slices)} slices, of which {num_failed or 'none'} got worse")
 
 
 def _times(airflow: Airflow, run: Run, console: Console) -> None:

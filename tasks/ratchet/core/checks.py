@@ -76,7 +76,8 @@ class CheckResult(Contract):
 
     `blocks`: the whole passes only if this passes. `guards`: a slice; the whole fails if this fails.
     `num_planned`: samples there are; `num_samples` of them were measured when this was settled. `detectable`: how far
-    from the threshold the truth must be for so many samples to tell, with the planned power.
+    from the threshold the truth must be for so many samples to tell, with the planned power. `noise`: by how much a
+    sample's value differs on average when the baseline is measured twice, in other batches (an A/A run).
     """
 
     name: str
@@ -96,6 +97,7 @@ class CheckResult(Contract):
     num_planned: int | None = None
     num_samples_to_decide: int | None = None
     detectable: float | None = None
+    noise: float | None = None
     reason: str
 
 
@@ -104,11 +106,12 @@ def join(results: Sequence[CheckResult]) -> Verdict:
 
     Where none blocks, nothing is proved: INCONCLUSIVE.
     """
-    if any_failed(results) or any(result.is_safety and result.verdict != "PASS" for result in results):
+    failed = any(result.verdict == "FAIL" and (result.blocks or result.guards) for result in results)
+    if failed or any(result.is_safety and result.verdict != "PASS" for result in results):
         return "FAIL"
     return "PASS" if {result.verdict for result in results if result.blocks} == {"PASS"} else "INCONCLUSIVE"
 
 
-def any_failed(results: Sequence[CheckResult]) -> bool:
-    """Is there one that no further sample can save?"""
-    return any(result.verdict == "FAIL" and (result.blocks or result.guards) for result in results)
+def worth_showing(results: Sequence[CheckResult]) -> list[CheckResult]:
+    """All but the slices that did not fail: there may be hundreds of them."""
+    return [result for result in results if not result.guards or result.verdict == "FAIL"]

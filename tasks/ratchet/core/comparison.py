@@ -5,10 +5,10 @@ The stopping rule of `evaluate` and the verdict of `gate` are one replay of the 
 
 from collections.abc import Iterator, Sequence
 
-from ratchet.core.checks import Check, CheckResult, GatePolicy, any_failed
+from ratchet.core.checks import Check, CheckResult, GatePolicy, Verdict
 from ratchet.core.errors import TerminalError
 from ratchet.core.evaluation import EvalReport, MetricSamples, TaskReport
-from ratchet.core.judgement import judge
+from ratchet.core.judgement import describe, verdicts
 from ratchet.core.questions import Question
 from ratchet.core.sequential import look_counts
 
@@ -34,30 +34,38 @@ def compare(
         MetricMismatch: engine, dtype, batches, seed, or a task's version, configuration, data or samples differ.
         UnknownMetric: a check names a task, metric or slicing that a report does not have.
     """
+    found = _settled(candidate, baseline, policy, baseline_is_bootstrap)
+    return tuple(describe(question, verdict, policy.alpha, policy.power) for question, verdict in found)
+
+
+def open_tasks(
+    candidate: EvalReport, baseline: EvalReport, policy: GatePolicy, *, baseline_is_bootstrap: bool
+) -> set[str]:
+    """The tasks that more samples of could change the gate's verdict: none once a check failed.
+
+    A task whose checks only report is measured to its end. Arguments and errors are those of `compare`.
+    """
+    found = _settled(candidate, baseline, policy, baseline_is_bootstrap)
+    if any(verdict == "FAIL" and (question.blocks or question.guards) for question, verdict in found):
+        return set()
+    blocking = [(question.check.task, verdict) for question, verdict in found if question.blocks]
+    undecided = {task for task, verdict in blocking if verdict == "INCONCLUSIVE"}
+    return undecided | ({check.task for check in policy.checks} - {task for task, _ in blocking})
+
+
+def _settled(
+    candidate: EvalReport, baseline: EvalReport, policy: GatePolicy, baseline_is_bootstrap: bool
+) -> list[tuple[Question, Verdict]]:
+    """Each check's verdict, as asked at the look that settled it, or else at the last one."""
     _refuse_unlike(candidate, baseline, policy)
     checks = [_as_asked(check, baseline_is_bootstrap) for check in policy.checks]
-    settled: dict[str, CheckResult] = {}
-    results: tuple[CheckResult, ...] = ()
+    found: dict[str, tuple[Question, Verdict]] = {}
     for look in range(policy.num_looks):
         questions = [question for check in checks for question in _questions(check, candidate, baseline, policy, look)]
-        results = judge(questions, policy.alpha, policy.power)
-        for result in results:
-            if result.verdict != "INCONCLUSIVE":
-                settled.setdefault(result.name, result)
-    return tuple(settled.get(result.name, result) for result in results)
-
-
-def open_tasks(results: Sequence[CheckResult], policy: GatePolicy) -> set[str]:
-    """The tasks that more samples of could change the gate's verdict: none once it fails.
-
-    A task whose checks only report is measured to its end.
-    """
-    if any_failed(results):
-        return set()
-    verdict = {result.name: result.verdict for result in results if result.blocks}
-    still_open = {check.task for check in policy.checks if verdict.get(check.name) == "INCONCLUSIVE"}
-    blocking = {check.task for check in policy.checks if check.name in verdict}
-    return still_open | {check.task for check in policy.checks if check.task not in blocking}
+        for question, verdict in zip(questions, verdicts(questions, policy.alpha, policy.power), strict=True):
+            if question.name not in found or found[question.name][1] == "INCONCLUSIVE":
+                found[question.name] = question, verdict
+    return list(found.values())
 
 
 def _as_asked(check: Check, baseline_is_bootstrap: bool) -> Check:
@@ -82,6 +90,7 @@ def _questions(
             slice_name=name,
             looks=looks,
             num_planned=num_planned,
+            noise=theirs.noise.get(check.metric),
         )
 
 

@@ -69,12 +69,12 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
     return math.exp(log_front) * (ratio - 1) / a
 
 
-def root(function: Callable[[float], float], low: float, high: float) -> float:
+def root(function: Callable[[float], float], low: float, high: float, close: float = _CLOSE) -> float:
     """Where a monotone function changes its sign between `low` and `high`; the nearer end if it does not."""
     at_low, at_high = function(low), function(high)
     if (at_low > 0) == (at_high > 0):
         return low if abs(at_low) <= abs(at_high) else high
-    while high - low > _CLOSE * max(1.0, abs(low)):
+    while high - low > close * max(1.0, abs(low)):
         middle = (low + high) / 2
         if (function(middle) > 0) == (at_low > 0):
             low = middle

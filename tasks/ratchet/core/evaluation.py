@@ -35,8 +35,9 @@ class TaskReport(Contract):
     """One task. Samples are aligned between two reports by `sample_ids`.
 
     `answers` is the model's text for each sample of a generation task, before any filter; empty for other tasks.
-    `num_overlapping` rows were left out, since the training holds them. `slices`: by what the samples are
-    sliced → the slice of each; `sources`: what each sample comes from, where samples share sources.
+    `num_overlapping` rows were left out, since the training holds them. `noise`: per metric, by how much a sample's
+    value differs on average when the first samples are measured again in other batches. `slices`: by what the samples
+    are sliced → the slice of each; `sources`: what each sample comes from, where samples share sources.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TaskReport(Contract):
     metrics: tuple[MetricSamples, ...]
     answers: tuple[str, ...] = ()
     num_overlapping: NonNegativeInt = 0
+    noise: dict[str, float] = Field(default_factory=dict)
     slices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
 

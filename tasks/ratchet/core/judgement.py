@@ -10,18 +10,31 @@ from ratchet.core.sentences import sentence
 
 
 def judge(questions: Sequence[Question], alpha: float, power: float) -> tuple[CheckResult, ...]:
+    """The verdicts, with all that is to be said about them."""
+    return tuple(
+        describe(question, verdict, alpha, power)
+        for question, verdict in zip(questions, verdicts(questions, alpha, power), strict=True)
+    )
+
+
+def verdicts(questions: Sequence[Question], alpha: float, power: float) -> list[Verdict]:
     """PASS when the bound is on the good side of the threshold, FAIL when it is on the bad side, else INCONCLUSIVE.
 
     Every blocking check must pass, so PASS needs no correction (intersection-union). FAIL is corrected by Holm, since
     any check fails the whole: over the checks that block, and over the slices, which get half of α each where there are
     both, so that many slices do not blind the checks.
     """
-    estimates = [None if question.lacking() else question.estimate(alpha, power) for question in questions]
-    failed = _failed(questions, [_p_values(q, e)[1] for q, e in zip(questions, estimates, strict=True)], alpha)
-    return tuple(
-        _result(question, estimate, index in failed, alpha)
-        for index, (question, estimate) in enumerate(zip(questions, estimates, strict=True))
-    )
+    p_values = [_p_values(question, _estimate(question, alpha, power)) for question in questions]
+    failed = _failed(questions, [p_fail for _, p_fail in p_values], alpha)
+    return [
+        "PASS" if p_pass < question.level(alpha) else "FAIL" if index in failed else "INCONCLUSIVE"
+        for index, (question, (p_pass, _)) in enumerate(zip(questions, p_values, strict=True))
+    ]
+
+
+def _estimate(question: Question, alpha: float, power: float) -> Estimate | None:
+    """None where the samples are no grounds to judge."""
+    return None if question.lacking() else question.estimate(alpha, power)
 
 
 def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: float) -> set[int]:
@@ -52,7 +65,8 @@ def _p_values(question: Question, estimate: Estimate | None) -> tuple[float, flo
     return p_values if question.candidate.higher_is_better else p_values[::-1]
 
 
-def _result(question: Question, estimate: Estimate | None, failed: bool, alpha: float) -> CheckResult:
+def describe(question: Question, verdict: Verdict, alpha: float, power: float) -> CheckResult:
+    estimate = _estimate(question, alpha, power)
     check, num_samples = question.check, question.num_samples
     about = {
         "name": question.name,
@@ -61,12 +75,11 @@ def _result(question: Question, estimate: Estimate | None, failed: bool, alpha: 
         "is_safety": check.kind == "safety",
         "num_samples": num_samples,
         "num_planned": question.num_planned,
+        "noise": question.noise,
     }
     if estimate is None:
         reason = f"{check.task} {check.metric} has {question.lacking()}: too little to judge"
         return CheckResult.model_validate({**about, "verdict": "INCONCLUSIVE", "reason": reason})
-    p_pass, level = _p_values(question, estimate)[0], question.level(alpha)
-    verdict: Verdict = "PASS" if p_pass < level else "FAIL" if failed else "INCONCLUSIVE"
     undecided = verdict == "INCONCLUSIVE" and (estimate.num_to_decide or 0) > num_samples
     found = {
         "verdict": verdict,
@@ -76,8 +89,8 @@ def _result(question: Question, estimate: Estimate | None, failed: bool, alpha: 
         "low": estimate.low,
         "high": estimate.high,
         "threshold": question.threshold,
-        "p_value": p_pass,
-        "level": level,
+        "p_value": _p_values(question, estimate)[0],
+        "level": question.level(alpha),
         "num_samples_to_decide": estimate.num_to_decide if undecided else None,
         "detectable": estimate.detectable,
         "reason": sentence(question, estimate, verdict, alpha),

@@ -8,8 +8,8 @@ other values         a mean                     Student's t, with Hall's transfo
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from statistics import fmean, stdev
 
 from ratchet.core.distributions import binomial_tail, normal_cdf, normal_quantile, root, student_cdf, student_quantile
@@ -17,6 +17,7 @@ from ratchet.core.distributions import binomial_tail, normal_cdf, normal_quantil
 EXACT_UP_TO_PAIRS = 30  # beyond it the score test keeps its level, and an exact one takes seconds
 _NUISANCE_POINTS = 40
 _NO_DISTANCE = 1e-12
+_CLOSE, _CLOSE_EXACTLY = 1e-11, 1e-6  # of bounds; an exact one takes long
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,28 @@ class Estimate:
     `p_above` is the p-value of "at most the threshold": small when the quantity is surely above it.
     `p_below` is the mirror image.
 
+    The bounds are found when they are first asked for: they cost far more than the p-values.
+
     `num_to_decide`: samples with which the effect seen, if real, is told from the threshold with the planned power;
     None when it sits on the threshold. `detectable`: how far from the threshold a true value must lie to be told from
     it with that power by so many samples.
     """
 
     value: float
-    low: float
-    high: float
     p_above: float
     p_below: float
     num_to_decide: int | None
     detectable: float
+    find_low: Callable[[], float] = field(repr=False)
+    find_high: Callable[[], float] = field(repr=False)
+
+    @cached_property
+    def low(self) -> float:
+        return self.find_low()
+
+    @cached_property
+    def high(self) -> float:
+        return self.find_high()
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,11 @@ def paired_proportions(pairs: Pairs, threshold: float, alpha: float, power: floa
     for paired binary endpoints, Biometrics 57.
     """
     p_value = exact_p_above if pairs.num_pairs <= EXACT_UP_TO_PAIRS else score_p_above
-    low = root(lambda delta: p_value(pairs, delta) - alpha, -1.0, pairs.difference)
-    high = -root(lambda delta: p_value(pairs.mirrored(), delta) - alpha, -1.0, -pairs.difference)
+    close = _CLOSE_EXACTLY if p_value is exact_p_above else _CLOSE
+
+    def lowest(pairs: Pairs) -> float:
+        return root(lambda delta: p_value(pairs, delta) - alpha, -1.0, pairs.difference, close)
+
     planning = _Planning(
         distance=pairs.difference - threshold,
         spread=math.sqrt(_variance(pairs, pairs.difference)),
@@ -74,8 +88,8 @@ def paired_proportions(pairs: Pairs, threshold: float, alpha: float, power: floa
     )
     return Estimate(
         value=pairs.difference,
-        low=low,
-        high=high,
+        find_low=lambda: lowest(pairs),
+        find_high=lambda: -lowest(pairs.mirrored()),
         p_above=p_value(pairs, threshold),
         p_below=p_value(pairs.mirrored(), -threshold),
         num_to_decide=planning.num_to_decide(alpha, power),
@@ -95,8 +109,8 @@ def proportion(num_right: int, num_samples: int, threshold: float, alpha: float,
     )
     return Estimate(
         value=value,
-        low=root(lambda p: binomial_tail(num_right, num_samples, p) - alpha, 0.0, value),
-        high=1 - root(lambda p: binomial_tail(num_wrong, num_samples, p) - alpha, 0.0, 1 - value),
+        find_low=lambda: root(lambda p: binomial_tail(num_right, num_samples, p) - alpha, 0.0, value),
+        find_high=lambda: 1 - root(lambda p: binomial_tail(num_wrong, num_samples, p) - alpha, 0.0, 1 - value),
         p_above=binomial_tail(num_right, num_samples, threshold),
         p_below=binomial_tail(num_wrong, num_samples, 1 - threshold),
         num_to_decide=planning.num_to_decide(alpha, power),
@@ -140,8 +154,8 @@ def more_careful(one: Estimate, other: Estimate) -> Estimate:
     """Of two judgements of the same value, whichever claims less."""
     return replace(
         one,
-        low=min(one.low, other.low),
-        high=max(one.high, other.high),
+        find_low=lambda: min(one.low, other.low),
+        find_high=lambda: max(one.high, other.high),
         p_above=max(one.p_above, other.p_above),
         p_below=max(one.p_below, other.p_below),
         detectable=max(one.detectable, other.detectable),
@@ -159,18 +173,21 @@ class _Student:
     skew: float = 0.0
 
     def estimate(self, threshold: float, alpha: float, power: float) -> Estimate:
-        quantile = student_quantile(1 - alpha, self.degrees_of_freedom)
         spread = self.error * math.sqrt(self.num_samples)
         planning = _Planning(self.value - threshold, spread, spread, self.num_samples)
         return Estimate(
             value=self.value,
-            low=self.value - self.error * max(quantile, _unskewed_quantile(quantile, self.skew)),
-            high=self.value + self.error * max(quantile, _unskewed_quantile(quantile, -self.skew)),
+            find_low=lambda: self.value - self._reach(alpha, self.skew),
+            find_high=lambda: self.value + self._reach(alpha, -self.skew),
             p_above=self._p_value(self.value - threshold, self.skew),
             p_below=self._p_value(threshold - self.value, -self.skew),
             num_to_decide=planning.num_to_decide(alpha, power),
             detectable=planning.detectable(alpha, power),
         )
+
+    def _reach(self, alpha: float, skew: float) -> float:
+        quantile = student_quantile(1 - alpha, self.degrees_of_freedom)
+        return self.error * max(quantile, _unskewed_quantile(quantile, skew))
 
     def _p_value(self, distance: float, skew: float) -> float:
         """Of "the distance is at most 0"."""
@@ -241,6 +258,7 @@ def score_p_above(pairs: Pairs, delta: float) -> float:
     return normal_cdf(-_score(pairs, delta))
 
 
+@cache
 def exact_p_above(pairs: Pairs, delta: float) -> float:
     """The same, exactly: the largest probability, over what is unknown, of a table at least as extreme.
 

@@ -16,7 +16,7 @@ class Question:
 
     `sources`, one per sample: samples that share one are not independent. `slice_name`: the slice this is asked of.
     `looks`: how many samples of the task each look had seen, up to this one; `num_planned`: how many there are. Without
-    them, this is the only look, at everything.
+    them, this is the only look, at everything. `noise` is that of measuring, from an A/A run.
     """
 
     check: Check
@@ -26,6 +26,7 @@ class Question:
     slice_name: str | None = None
     looks: tuple[int, ...] = ()
     num_planned: int | None = None
+    noise: float | None = None
 
     @property
     def name(self) -> str:

@@ -12,6 +12,10 @@ Records = dict[str, list[dict[str, Any]]]  # task name → lm-eval's record of e
 Part = list[tuple[TaskFile, Sequence[Row]]]
 
 
+def first_look(tasks: Mapping[str, tuple[TaskFile, Sequence[Row]]], num_looks: int) -> Part:
+    return [(file, rows[: look_counts(len(rows), num_looks)[0]]) for file, rows in tasks.values()]
+
+
 def measure_in_looks(
     tasks: Mapping[str, tuple[TaskFile, Sequence[Row]]],
     num_looks: int,

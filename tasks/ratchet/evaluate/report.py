@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import stdev
+from statistics import fmean, stdev
 from typing import Any
 
 from ratchet.core.contract import digest_json
@@ -41,6 +41,19 @@ def task_report(
     )
 
 
+def noise(task: TaskFile, once: Records, again: Records) -> dict[str, float]:
+    """Per metric the mean difference of a sample's value between two measurements of the same model."""
+    found = {}
+    for name in task.metrics:
+        pairs = [
+            (_number(task, one.get(name)), _number(task, two.get(name))) for one, two in zip(once, again, strict=True)
+        ]
+        differences = [abs(a - b) for a, b in pairs if a is not None and b is not None]
+        if differences:
+            found[name] = fmean(differences)
+    return found
+
+
 def scores(report: TaskReport) -> tuple[Score, ...]:
     """Mean and its standard error, of the samples that have a value."""
     return tuple(
@@ -61,7 +74,7 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records) -> MetricSamples:
-    values = tuple(_finite(record.get(name)) for record in records)
+    values = tuple(_number(task, record.get(name)) for record in records)
     num_missing = values.count(None)
     if num_missing == len(values):
         raise MissingMetric(
@@ -78,6 +91,14 @@ def _slice(task: TaskFile, name: str, row: Row) -> str:
         return str(row[name])
     num_words = len(str(row[task.config["doc_to_text"]]).split())
     return next((f"up to {most} words" for most in LENGTHS_WORDS if num_words <= most), "longer")
+
+
+def _number(task: TaskFile, value: Any) -> float | None:
+    """lm-eval gives the log-likelihood of a text with its length; per unit of length it is a number of that sample."""
+    if task.config["output_type"] == "loglikelihood_rolling" and isinstance(value, tuple) and len(value) == 2:
+        loglikelihood, length = map(_finite, value)
+        return None if loglikelihood is None or not length else -loglikelihood / length
+    return _finite(value)
 
 
 def _finite(value: Any) -> float | None:

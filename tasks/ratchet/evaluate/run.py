@@ -6,15 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from ratchet.clients.world import World
-from ratchet.core.comparison import compare, open_tasks
+from ratchet.core.comparison import open_tasks
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, Score, parse_report
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs
 from ratchet.evaluate.harness import LoadedModel, load
-from ratchet.evaluate.looks import Records, measure_in_looks
+from ratchet.evaluate.looks import Part, Records, first_look, measure_in_looks
 from ratchet.evaluate.overlap import overlapping
-from ratchet.evaluate.report import scores, task_report
+from ratchet.evaluate.report import noise, scores, task_report
 from ratchet.evaluate.rows import BadRows, Row, in_order, read_rows
 from ratchet.evaluate.task_file import TaskFile, parse_task
 
@@ -49,7 +49,9 @@ def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
         )
         report_of = partial(_report, inputs, asked, model)
         records = measure_in_looks(tasks, inputs.num_looks, model.ask, _still_open(inputs, baseline, report_of))
-    report = report_of(records)
+        report = report_of(records)
+        if baseline is None and inputs.num_looks > 1:
+            report = _with_noise(report, first_look(tasks, inputs.num_looks), records, model)
     summary = tuple(score for task in report.tasks for score in scores(task))
     for score in summary:
         log.info("score", extra=score.model_dump())
@@ -78,10 +80,18 @@ def _still_open(
 
     def still_open(records: Records) -> set[str]:
         bootstrap = stopping.baseline_is_bootstrap
-        results = compare(report_of(records), baseline, stopping.policy, baseline_is_bootstrap=bootstrap)
-        return open_tasks(results, stopping.policy)
+        return open_tasks(report_of(records), baseline, stopping.policy, baseline_is_bootstrap=bootstrap)
 
     return still_open
+
+
+def _with_noise(report: EvalReport, part: Part, records: Records, model: LoadedModel) -> EvalReport:
+    """The A/A run: the first look once more, in other batches."""
+    again = model.ask_in_other_batches(part)
+    found = {file.name: noise(file, records[file.name][: len(rows)], again[file.name]) for file, rows in part}
+    log.info("measured twice", extra={"noise": found})
+    tasks = tuple(task.model_copy(update={"noise": found[task.name]}) for task in report.tasks)
+    return report.model_copy(update={"tasks": tasks})
 
 
 def _on_the_same_samples(baseline: EvalReport, report: EvalReport) -> tuple[Score, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ratchet.core.checks import CheckResult, Verdict
+from ratchet.core.checks import CheckResult, Verdict, worth_showing
 from ratchet.core.contract import digest_json
 from ratchet.core.evaluation import EvalReport
 from ratchet.report import words
@@ -79,8 +79,7 @@ def check_rows(inputs: ReportInputs) -> list[CheckRow]:
     """What did not pass comes first within its part, so that the eye finds it. Of the slices, only what fails."""
 
     def rows(part: str, checks: Sequence[CheckResult], part_blocks: bool) -> list[CheckRow]:
-        shown = [check for check in checks if not check.guards or check.verdict == "FAIL"]
-        ordered = sorted(shown, key=lambda check: ("FAIL", "INCONCLUSIVE", "PASS").index(check.verdict))
+        ordered = sorted(worth_showing(checks), key=lambda check: ("FAIL", "INCONCLUSIVE", "PASS").index(check.verdict))
         return [
             CheckRow(part, check, (check.blocks or check.guards) and part_blocks, check_chart(check))
             for check in ordered

@@ -179,6 +179,25 @@ def test_scores_have_a_standard_error_and_choices_have_no_answers(world, model):
     assert report.tasks[0].answers == ()
 
 
+def test_a_text_has_its_perplexity_per_word(world, model):
+    config = """
+task: fluency
+output_type: loglikelihood_rolling
+doc_to_text: ""
+doc_to_target: text
+metric_list: [{metric: word_perplexity, higher_is_better: false}, {metric: bits_per_byte, higher_is_better: false}]
+metadata: {version: "1"}
+"""
+    data = put(world, [{"text": f"The parcel number {number} is late again today."} for number in range(6)])
+
+    outputs = run(EvaluateInputs(model=model, tasks=(EvalTask(name="fluency", config_yaml=config, data=data),)), world)
+
+    (task,) = parse_report(world.store.read_bytes(outputs.report), "the report").tasks
+    assert [metric.name for metric in task.metrics] == ["word_perplexity", "bits_per_byte"]
+    assert all(1 < value < 200 for value in task.metrics[0].values)  # nats per word, of a model of random weights
+    assert not task.metrics[0].higher_is_better
+
+
 def test_each_task_is_reported_under_its_own_name(world, model, rows):
     other = LABELS.replace("task: labels", "task: others")
     tasks = (
@@ -292,6 +311,12 @@ def test_looks_ask_the_same_questions_and_change_no_answer(world, baseline, repo
     assert report_of(world, baseline).plan.num_looks == 10
 
 
+def test_the_baseline_is_measured_twice_to_tell_the_noise_of_measuring(world, baseline):
+    (task,) = report_of(world, baseline).tasks
+
+    assert task.noise == {"exact_match": 0.0}  # float32 on a processor: other batches, the same answers
+
+
 def test_measuring_stops_as_soon_as_the_gate_knows(world, model, rows, baseline):
     stopping = Stopping(baseline_report=baseline.report, policy=POLICY, baseline_is_bootstrap=False)
 
@@ -302,7 +327,7 @@ def test_measuring_stops_as_soon_as_the_gate_knows(world, model, rows, baseline)
         (score.value, score.num_samples) for score in outputs.baseline_scores
     ]
     (measured,), (whole,) = report_of(world, outputs).tasks, report_of(world, baseline).tasks
-    assert measured == whole.first(30)
+    assert measured == whole.first(30).model_copy(update={"noise": {}})
     (check,) = compare(report_of(world, outputs), report_of(world, baseline), POLICY, baseline_is_bootstrap=False)
     assert (check.verdict, check.num_samples, check.num_planned) == ("PASS", 30, NUM_ROWS)
 

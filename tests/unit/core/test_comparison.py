@@ -148,10 +148,9 @@ def shuffled(gained: int, lost: int, num_samples: int, seed: int) -> tuple[EvalR
 def first_settled(candidate: EvalReport, baseline: EvalReport, policy: GatePolicy) -> tuple[int, Verdict]:
     """Where the stopping rule ends it, and what the gate makes of the samples up to there."""
     for num_samples in LOOKS:
-        results = compare(cut(candidate, num_samples), baseline, policy, baseline_is_bootstrap=False)
-        if not open_tasks(results, policy):
+        if not open_tasks(cut(candidate, num_samples), baseline, policy, baseline_is_bootstrap=False):
             break
-    return num_samples, join(results)
+    return num_samples, join(compare(cut(candidate, num_samples), baseline, policy, baseline_is_bootstrap=False))
 
 
 @pytest.mark.parametrize(
@@ -201,19 +200,16 @@ def test_a_task_that_is_settled_is_not_measured_further_and_one_that_only_report
         tasks = [sides[index].tasks[0].model_copy(update={"name": name}) for name, sides in renamed]
         return cut(report(*tasks), 50) if index == 0 else report(*tasks)
 
-    results = compare(side(0), side(1), policy, baseline_is_bootstrap=False)
-
-    assert open_tasks(results, policy) == {"arithmetic", "poems"}
+    assert open_tasks(side(0), side(1), policy, baseline_is_bootstrap=False) == {"arithmetic", "poems"}
 
 
 def test_a_safety_check_that_is_not_settled_fails_the_gate_but_only_at_the_end():
     candidate, baseline = shuffled(10, 25, 500, seed=4)
     policy = GatePolicy(checks=(NOT_WORSE.model_copy(update={"kind": "safety"}),))
 
-    early = compare(cut(candidate, 100), baseline, policy, baseline_is_bootstrap=False)
     late = compare(candidate, baseline, policy, baseline_is_bootstrap=False)
 
-    assert open_tasks(early, policy) == {"intent"}
+    assert open_tasks(cut(candidate, 100), baseline, policy, baseline_is_bootstrap=False) == {"intent"}
     assert [result.verdict for result in late] == ["INCONCLUSIVE"]
     assert join(late) == "FAIL"
 
