@@ -104,6 +104,12 @@ def test_training_learned_and_the_merge_is_faithful(platform: Platform, demo: ob
     assert training.merge_max_logit_difference < 1e-3
 
 
+def test_measuring_the_candidate_stopped_when_the_answer_was_known(platform: Platform, demo: object) -> None:
+    measuring = evidence(platform).measuring
+
+    assert 0 < measuring.num_measured < measuring.num_samples
+
+
 def test_the_litert_bundle_agrees_with_the_model(platform: Platform, demo: object, tmp_path: Path) -> None:
     decided = evidence(platform)
     folder = platform.world.store.fetch_folder(decided.bundle, tmp_path / "bundle")

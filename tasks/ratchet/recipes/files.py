@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratchet.core.checks import GatePolicy
 from ratchet.core.errors import TerminalError
 from ratchet.core.refs import FileRef, blob_uri, digest_file
-from ratchet.recipes.gates import load_gate
+from ratchet.recipes.gates import Gate, load_gate
 from ratchet.recipes.recipe import Task
 
 
@@ -37,7 +36,7 @@ class PolicyFiles:
             max_samples=max_samples,
         )
 
-    def gate(self, name: str, tasks: tuple[Task, ...]) -> GatePolicy:
+    def gate(self, name: str, tasks: tuple[Task, ...]) -> Gate:
         return load_gate(self.root / "quality_gates" / f"{name}.toml", {task.name: task.config_yaml for task in tasks})
 
     def data(self, name: str) -> FileRef:

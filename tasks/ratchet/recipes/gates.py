@@ -13,6 +13,7 @@ margin = 0.03
 
 import tomllib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,27 @@ class BadGate(TerminalError, ValueError):
     """A gate file does not say what it must, or names what nobody measures."""
 
 
-def load_gate(path: Path, tasks: Mapping[str, str]) -> GatePolicy:
+# What `convert` and `stage` judge themselves: kind → metric → (the row's key for its limit, the setting that it is).
+JUDGED_ELSEWHERE = {
+    "parity": {
+        "next_token": ("floor", "min_top1_agreement"),
+        "same_answer": ("floor", "min_same_answers"),
+        "label_accuracy": ("margin", "max_label_accuracy_drop"),
+    },
+    "latency": {"answer_ms": ("max_ratio", "max_latency_ratio")},
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate file: what `gate` judges, and the limits that it sets for convert (`parity`) and stage (`latency`)."""
+
+    policy: GatePolicy
+    parity: dict[str, float]
+    latency: dict[str, float]
+
+
+def load_gate(path: Path, tasks: Mapping[str, str]) -> Gate:
     """Read one gate file.
 
     Args:
@@ -42,12 +63,17 @@ def load_gate(path: Path, tasks: Mapping[str, str]) -> GatePolicy:
     rows = content.pop("check", [])
     if not isinstance(rows, list) or not rows:
         raise BadGate(f"{path.name}: no checks; write at least one [[check]]")
-    checks = tuple(_check(f"{path.name}, check {number}", row, known) for number, row in enumerate(rows, start=1))
-    names = [check.name for check in checks]
-    if len(set(names)) < len(names):
-        raise BadGate(f"{path.name}: checks share a name: {sorted({name for name in names if names.count(name) > 1})}")
+    named = [(f"{path.name}, check {number}", row) for number, row in enumerate(rows, start=1)]
+    names = [row.get("name") for row in rows]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise BadGate(f"{path.name}: checks share a name: {sorted(map(str, twice))}")
+    limits: dict[str, dict[str, float]] = {kind: {} for kind in JUDGED_ELSEWHERE}
+    for where, row in named:
+        if row.get("kind") in JUDGED_ELSEWHERE:
+            limits[row["kind"]] |= _limit(where, row)
+    checks = tuple(_check(where, row, known) for where, row in named if row.get("kind") not in JUDGED_ELSEWHERE)
     try:
-        return GatePolicy(**content, checks=checks)
+        return Gate(GatePolicy(**content, checks=checks), **limits)
     except ValidationError as error:
         raise BadGate(f"{path.name}: {_in_words(error)}") from error
 
@@ -57,6 +83,24 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadGate(f"{path.name}: cannot be read: {error}") from error
+
+
+def _limit(where: str, row: Mapping[str, Any]) -> dict[str, float]:
+    """The setting that a row stands for, and its value."""
+    metrics = JUDGED_ELSEWHERE[row["kind"]]
+    metric = row.get("metric")
+    if metric not in metrics:
+        raise BadGate(
+            f"{where}: no {row['kind']} metric {metric!r}{nearest(str(metric), metrics)}; it has {sorted(metrics)}"
+        )
+    key, setting = metrics[metric]
+    _check_keys(where, row, {"name", "kind", "metric", key})
+    value = row.get(key)
+    if not isinstance(value, int | float) or not value > 0 or (key != "max_ratio" and value >= 1):
+        raise BadGate(
+            f"{where}: {key}: expected a number above 0{'' if key == 'max_ratio' else ' and below 1'}, got {value!r}"
+        )
+    return {setting: float(value)}
 
 
 def _check(where: str, row: dict[str, Any], tasks: Mapping[str, TaskFile]) -> Check:

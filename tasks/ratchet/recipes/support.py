@@ -1,12 +1,15 @@
 """The sample model line: support tickets are labelled with their intent."""
 
+from ratchet.convert.contract import ConvertSettings
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
+from ratchet.stage.contract import StageSettings
 from ratchet.validate.contract import DataRules
 
 
 def recipe(files: PolicyFiles) -> Recipe:
     tasks = (files.task("intent", max_samples=600), files.task("arithmetic"))
+    gate = files.gate("support", tasks)
     return Recipe(
         line="support",
         owner="ml-engineering",
@@ -17,6 +20,8 @@ def recipe(files: PolicyFiles) -> Recipe:
         rules=DataRules(suite_json=files.suite("support")),
         replay_exclude=files.data("arithmetic"),
         tasks=tasks,
-        gate=files.gate("support", tasks),
+        gate=gate.policy,
+        conversion=ConvertSettings(**gate.parity),
+        stage=StageSettings(**gate.latency),
         approvers=("release-manager",),
     )

@@ -1,10 +1,12 @@
 """Support tickets on a real base, Qwen3-4B, with one GPU per training and per engine. docs/cluster.md sizes it."""
 
+from ratchet.convert.contract import ConvertSettings
 from ratchet.core.serving import ServingSettings
 from ratchet.finetune.contract import QloraSettings
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 from ratchet.recipes.resources import PodResources, Toleration
+from ratchet.stage.contract import StageSettings
 from ratchet.validate.contract import DataRules
 
 ON_GPU = {
@@ -21,6 +23,7 @@ def recipe(files: PolicyFiles) -> Recipe:
         files.task("gsm8k", with_data=True),
         files.task("arc_challenge", with_data=True),
     )
+    gate = files.gate("support_qwen3", tasks)
     return Recipe(
         line="support_qwen3",
         owner="ml-engineering",
@@ -48,7 +51,9 @@ def recipe(files: PolicyFiles) -> Recipe:
             save_steps=50,
         ),
         tasks=tasks,
-        gate=files.gate("support_qwen3", tasks),
+        gate=gate.policy,
+        conversion=ConvertSettings(**gate.parity),
+        stage=StageSettings(**gate.latency),
         eval_batch_size=64,
         conversion_blocks=False,  # a phone's bundle of a 4B model is welcome, not required
         serving=ServingSettings(replicas=2, dtype="bfloat16", max_model_len=4096, max_num_seqs=128),

@@ -18,6 +18,7 @@ metadata: {version: "1", slices: [answer]}
 """
 TASKS = {"intent": TASK, "arithmetic": TASK.replace("intent", "arithmetic")}
 ROW = '[[check]]\nname = "kept"\ntask = "intent"\nmetric = "exact_match"\nkind = "no_regression"\nmargin = 0.03\n'
+PARITY = '[[check]]\nname = "bundle"\nkind = "parity"\nmetric = "next_token"\nfloor = 0.95\n'
 GATES = Path(__file__).parents[3] / "quality_gates"
 
 
@@ -28,7 +29,7 @@ def gate_file(folder: Path, content: str) -> Path:
 
 
 def test_a_gate_file_becomes_a_policy(tmp_path):
-    policy = load_gate(gate_file(tmp_path, f"alpha = 0.01\npower = 0.9\n{ROW}"), TASKS)
+    policy = load_gate(gate_file(tmp_path, f"alpha = 0.01\npower = 0.9\n{ROW}"), TASKS).policy
 
     assert (policy.alpha, policy.power) == (0.01, 0.9)
     assert policy.checks == (
@@ -63,6 +64,9 @@ def test_a_gate_file_becomes_a_policy(tmp_path):
         (ROW + 'by = "anwser"\nmin_samples = 30\n', "task intent has no slicing 'anwser', did you mean 'answer'?"),
         (ROW + 'by = "answer"\n', "`by` and `min_samples` belong together"),
         (ROW.replace("no_regression", "safety") + "blocks = false\n", "a safety check always blocks"),
+        (PARITY.replace("next_token", "next_tokens"), "no parity metric 'next_tokens', did you mean 'next_token'?"),
+        (PARITY.replace("floor", "margin"), "support.toml, check 1: unknown key 'margin'"),
+        (PARITY.replace("0.95", "95"), "floor: expected a number above 0 and below 1, got 95"),
         (ROW + ROW, "support.toml: checks share a name: ['kept']"),
     ],
 )
@@ -86,7 +90,10 @@ def test_a_bad_task_file_is_refused_with_the_gate(tmp_path):
 def test_the_gate_of_the_sample_recipe_is_valid():
     tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic")}
 
-    policy = load_gate(GATES / "support.toml", tasks)
+    gate = load_gate(GATES / "support.toml", tasks)
+    policy = gate.policy
 
+    assert set(gate.parity) == {"min_top1_agreement", "min_same_answers", "max_label_accuracy_drop"}
+    assert gate.latency == {"max_latency_ratio": 2.0}
     assert {check.kind for check in policy.checks} == {"floor", "improvement", "no_regression"}
     assert {check.task for check in policy.checks if check.kind == "no_regression"} == {"intent", "arithmetic"}
