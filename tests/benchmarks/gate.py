@@ -27,7 +27,7 @@ from ratchet.core.paired import (
     required_samples,
     score_p_above,
 )
-from ratchet.core.questions import MIN_SAMPLES_OF_A_MEAN
+from ratchet.core.questions import MIN_SAMPLES_OF_A_MEAN, MIN_SOURCES
 from ratchet.core.sequential import inflation, look_counts, look_level
 
 ALPHA, POWER, NUM_LOOKS = 0.05, 0.8, 10
@@ -248,6 +248,7 @@ def other_metrics(trials: int, seed: int) -> None:
             knowing += any(
                 clustered_mean(values[:count], names[:count], -0.1, level, POWER).p_above < level
                 for count, level in zip(counts, levels, strict=True)
+                if len(set(names[:count])) >= MIN_SOURCES
             )
             not_knowing += any(
                 mean(values[:count], -0.1, level, POWER).p_above < level
@@ -260,7 +261,7 @@ def other_metrics(trials: int, seed: int) -> None:
             for n in (50, 200, 1000):
                 rng = np.random.default_rng([seed, 3, number, n])
                 yield name, f"{n:,}", percent(false_passes(draw, n, rng)), ""
-        for n in (200, 1000):
+        for n in (500, 1000):
             knowing, not_knowing = clustered(n, np.random.default_rng([seed, 4, n]))
             yield "sources of ten samples", f"{n:,}", percent(knowing), percent(not_knowing)
 

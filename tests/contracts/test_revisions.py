@@ -8,6 +8,7 @@ import ast
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ratchet.steps import STEPS
@@ -16,10 +17,25 @@ RECORDED = Path(__file__).parent / "revisions.json"
 PACKAGE = Path(__file__).parent.parent.parent / "tasks" / "ratchet"
 
 
+def core_modules(paths: Iterable[Path]) -> set[Path]:
+    """The modules of core that these import, and those that they import in turn."""
+    found: set[Path] = set()
+    waiting = [path for path in paths if path.suffix == ".py"]
+    while waiting:
+        for node in ast.walk(ast.parse(waiting.pop().read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ratchet.core."):
+                module = PACKAGE / "core" / f"{(node.module or '').rpartition('.')[2]}.py"
+                if module not in found:
+                    found.add(module)
+                    waiting.append(module)
+    return found
+
+
 def source_digest(folder: Path) -> str:
     """Digest of the step's code, blind to comments and layout; templates and the like count byte by byte."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+    own = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    for path in [*own, *sorted(core_modules(own))]:
         content = path.read_text("utf-8")
         digest.update(path.name.encode())
         digest.update((ast.dump(ast.parse(content)) if path.suffix == ".py" else content).encode())

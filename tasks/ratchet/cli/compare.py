@@ -65,8 +65,11 @@ def compare(
     def do(step: str, inputs: Any) -> Any:
         return do_step(settings, config, step, inputs, on_line)
 
-    newest = world.datasets(recipe.dataset).records()[-1]
-    checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(newest.rows)))
+    versions = world.datasets(recipe.dataset).records()
+    if not versions:
+        raise TerminalError(f"dataset {recipe.dataset} is empty, so nothing can be asked: `ratchet submit FILE`")
+    rows = versions[-1].rows
+    checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows)))
     base = production_history(world.ledger(recipe.line).events())[0].model
     data: PrepareOutputs = do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
     for task in recipe.tasks:

@@ -116,7 +116,7 @@ def decision(gate: GateOutputs, console: Console) -> None:
     console.print(table)
     if slices := [check for check in gate.checks if check.guards]:
         num_failed = sum(check.verdict == "FAIL" for check in slices)
-        console.print(f"and {len(slices)} slices, of which {num_failed or 'none'} got worse")
+        console.print(f"and {len(slices)} slices, of which {num_failed or 'none'} got provably worse")
 
 
 def _times(airflow: Airflow, run: Run, console: Console) -> None:

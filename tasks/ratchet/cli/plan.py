@@ -24,7 +24,7 @@ def parse_what_if(words: Sequence[str]) -> dict[str, float]:
             number = float(value)
         except ValueError:
             number = math.nan
-        if name not in KNOWN or not number > 0 or (name != "n" and number >= 1):
+        if name not in KNOWN or not 0 < number < math.inf or (name != "n" and number >= 1):
             raise TerminalError(
                 f"--what-if {word!r}: expected margin=0.01, n=2000 or discordance=0.1 (margin and discordance are "
                 "between 0 and 1: 0.01 is one point, or one sample in a hundred)"
@@ -45,18 +45,21 @@ def planned_power(margin: float, discordance: float, num_samples: float, policy:
 
 
 def smallest_margin(discordance: float, num_samples: float, policy: GatePolicy) -> float:
-    """To the tenth of a point."""
-    return next(
-        margin / 1000
-        for margin in range(1, 1000)
-        if planned_samples(margin / 1000, max(discordance, margin / 1000), policy) <= num_samples
-    )
+    """To the tenth of a point; 1.0 when no margin can be told by so few."""
+    margins = (margin / 1000 for margin in range(1, 1000))
+    told = (m for m in margins if planned_samples(m, max(discordance, m), policy) <= num_samples)
+    return next(told, 1.0)
 
 
 def show(what_if: Mapping[str, float], policy: GatePolicy, console: Console) -> None:
     discordances = (what_if["discordance"],) if "discordance" in what_if else DISCORDANCES
     margins = sorted({what_if["margin"]} if "margin" in what_if else {c.margin for c in policy.checks if c.margin})
     num_samples = what_if.get("n")
+    if all(discordance < margin for margin in margins for discordance in discordances):
+        raise TerminalError(
+            f"models that disagree on {max(discordances):.0%} of the samples cannot differ by {min(margins):.0%}: "
+            "give a larger discordance, or a smaller margin"
+        )
     table = Table(box=None, pad_edge=False)
     headings = ["margin", "models disagree on", "samples needed"]
     headings += [f"power at n = {num_samples:,.0f}", "smallest margin at that n"] if num_samples else []

@@ -44,8 +44,12 @@ class Check(Contract):
             raise ValueError("a check has `floor` or `margin`, not both")
         if self.kind == "safety" and not self.blocks:
             raise ValueError("a safety check always blocks; call it no_regression if it need not")
+        if self.kind in ("no_regression", "safety") and self.floor is None and not self.margin:
+            raise ValueError(f"{self.kind} needs a `margin`: with none, not even an equal model could pass")
         if (self.by is None) != (self.min_samples is None):
             raise ValueError("`by` and `min_samples` belong together")
+        if self.kind == "safety" and self.by is not None:
+            raise ValueError("a safety check must pass, which a slice is too small for: leave `by` out")
         return self
 
     @property
@@ -66,6 +70,13 @@ class GatePolicy(Contract):
     num_looks: int = Field(default=10, ge=1, le=20)
     checks: tuple[Check, ...] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _each_name_once(self) -> Self:
+        names = [check.name for check in self.checks]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"checks share a name: {twice}")
+        return self
+
 
 class CheckResult(Contract):
     """What one check found.
@@ -74,7 +85,8 @@ class CheckResult(Contract):
     the candidate's own score for a floor check) that hold at all looks together; `threshold`, in the same units, is
     what they are compared with. `p_value` is that of "not good enough": below `level` means PASS.
 
-    `blocks`: the whole passes only if this passes. `guards`: a slice; the whole fails if this fails.
+    `blocks`: the whole passes only if this passes. `guards`: the whole fails if this fails. `slice_name`: of which
+    slice this was asked.
     `num_planned`: samples there are; `num_samples` of them were measured when this was settled. `detectable`: how far
     from the threshold the truth must be for so many samples to tell, with the planned power. `noise`: by how much a
     sample's value differs on average when the baseline is measured twice, in other batches (an A/A run).
@@ -84,6 +96,7 @@ class CheckResult(Contract):
     verdict: Verdict
     blocks: bool
     guards: bool = False
+    slice_name: str | None = None
     is_safety: bool = False
     candidate: float | None = None
     baseline: float | None = None
@@ -114,4 +127,4 @@ def join(results: Sequence[CheckResult]) -> Verdict:
 
 def worth_showing(results: Sequence[CheckResult]) -> list[CheckResult]:
     """All but the slices that did not fail: there may be hundreds of them."""
-    return [result for result in results if not result.guards or result.verdict == "FAIL"]
+    return [result for result in results if result.slice_name is None or result.verdict == "FAIL"]

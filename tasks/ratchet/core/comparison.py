@@ -35,7 +35,11 @@ def compare(
         UnknownMetric: a check names a task, metric or slicing that a report does not have.
     """
     found = _settled(candidate, baseline, policy, baseline_is_bootstrap)
-    return tuple(describe(question, verdict, policy.alpha, policy.power) for question, verdict in found)
+    asked = {question.check.name for question, _ in found}
+    return (
+        *(describe(question, verdict, policy.alpha, policy.power) for question, verdict in found),
+        *(_not_asked(check) for check in policy.checks if check.name not in asked),
+    )
 
 
 def open_tasks(
@@ -43,14 +47,41 @@ def open_tasks(
 ) -> set[str]:
     """The tasks that more samples of could change the gate's verdict: none once a check failed.
 
-    A task whose checks only report is measured to its end. Arguments and errors are those of `compare`.
+    A task is measured until each slice that a check asks about has its `min_samples`; one without a check that
+    blocks, to its end. Arguments and errors are those of `compare`.
     """
     found = _settled(candidate, baseline, policy, baseline_is_bootstrap)
     if any(verdict == "FAIL" and (question.blocks or question.guards) for question, verdict in found):
         return set()
     blocking = [(question.check.task, verdict) for question, verdict in found if question.blocks]
     undecided = {task for task, verdict in blocking if verdict == "INCONCLUSIVE"}
-    return undecided | ({check.task for check in policy.checks} - {task for task, _ in blocking})
+    unasked = {check.task for check in policy.checks if check.by and _has_thin_slices(check, candidate, baseline)}
+    return undecided | unasked | ({task.name for task in candidate.tasks} - {task for task, _ in blocking})
+
+
+def _has_thin_slices(check: Check, candidate: EvalReport, baseline: EvalReport) -> bool:
+    """Is there a slice that has enough samples in all, but not among those measured so far?"""
+    num_measured = len(_task(check, candidate, "candidate").sample_ids)
+    measured = {name for name, _ in _slices(check, _task(check, baseline, "baseline"), num_measured)}
+    return measured != _whole_slices(check, baseline)
+
+
+def _whole_slices(check: Check, baseline: EvalReport) -> set[str | None]:
+    """The slices that are asked once everything is measured."""
+    task = _task(check, baseline, "baseline")
+    return {name for name, _ in _slices(check, task, len(task.sample_ids))}
+
+
+def _not_asked(check: Check) -> CheckResult:
+    """A slice that there is not counts as open, not as passed."""
+    return CheckResult(
+        name=check.name,
+        verdict="INCONCLUSIVE",
+        blocks=False,
+        guards=check.blocks,
+        num_samples=0,
+        reason=f"{check.task} has no {check.by} with {check.min_samples} samples: ask for fewer, or measure more",
+    )
 
 
 def _settled(
@@ -59,12 +90,15 @@ def _settled(
     """Each check's verdict, as asked at the look that settled it, or else at the last one."""
     _refuse_unlike(candidate, baseline, policy)
     checks = [_as_asked(check, baseline_is_bootstrap) for check in policy.checks]
-    found: dict[str, tuple[Question, Verdict]] = {}
+    num_guards = sum(len(_whole_slices(check, baseline)) for check in checks if check.by and check.blocks)
+    found: dict[tuple[str, str | None], tuple[Question, Verdict]] = {}
     for look in range(policy.num_looks):
         questions = [question for check in checks for question in _questions(check, candidate, baseline, policy, look)]
-        for question, verdict in zip(questions, verdicts(questions, policy.alpha, policy.power), strict=True):
-            if question.name not in found or found[question.name][1] == "INCONCLUSIVE":
-                found[question.name] = question, verdict
+        judged = verdicts(questions, policy.alpha, policy.power, num_guards)
+        for question, verdict in zip(questions, judged, strict=True):
+            key = question.check.name, question.slice_name
+            if key not in found or found[key][1] == "INCONCLUSIVE":
+                found[key] = question, verdict
     return list(found.values())
 
 
@@ -81,11 +115,14 @@ def _questions(
     ours, theirs = _task(check, candidate, "candidate"), _task(check, baseline, "baseline")
     num_planned = len(theirs.sample_ids)
     looks = tuple(n for n in look_counts(num_planned, policy.num_looks) if n <= len(ours.sample_ids))[: look + 1]
+    mine, other = _metric(check, ours, "candidate"), _metric(check, theirs, "baseline")
+    share = all(value in (0.0, 1.0) for side in (mine, other) for value in side.measured)
     for name, positions in _slices(check, theirs, looks[-1]):
         yield Question(
             check=check,
-            candidate=_pick(_metric(check, ours, "candidate"), positions),
-            baseline=None if check.is_absolute else _pick(_metric(check, theirs, "baseline"), positions),
+            candidate=_pick(mine, positions),
+            baseline=None if check.is_absolute else _pick(other, positions),
+            share=share,
             sources=tuple(theirs.sources[position] for position in positions) if theirs.sources else (),
             slice_name=name,
             looks=looks,

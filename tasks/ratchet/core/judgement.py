@@ -17,15 +17,18 @@ def judge(questions: Sequence[Question], alpha: float, power: float) -> tuple[Ch
     )
 
 
-def verdicts(questions: Sequence[Question], alpha: float, power: float) -> list[Verdict]:
+def verdicts(questions: Sequence[Question], alpha: float, power: float, num_guards: int = 0) -> list[Verdict]:
     """PASS when the bound is on the good side of the threshold, FAIL when it is on the bad side, else INCONCLUSIVE.
 
     Every blocking check must pass, so PASS needs no correction (intersection-union). FAIL is corrected by Holm, since
     any check fails the whole: over the checks that block, and over the slices, which get half of α each where there are
     both, so that many slices do not blind the checks.
+
+    Args:
+        num_guards: slices that will be asked in the end, which the correction counts from the first look on.
     """
     p_values = [_p_values(question, _estimate(question, alpha, power)) for question in questions]
-    failed = _failed(questions, [p_fail for _, p_fail in p_values], alpha)
+    failed = _failed(questions, [p_fail for _, p_fail in p_values], alpha, num_guards)
     return [
         "PASS" if p_pass < question.level(alpha) else "FAIL" if index in failed else "INCONCLUSIVE"
         for index, (question, (p_pass, _)) in enumerate(zip(questions, p_values, strict=True))
@@ -37,24 +40,28 @@ def _estimate(question: Question, alpha: float, power: float) -> Estimate | None
     return None if question.lacking() else question.estimate(alpha, power)
 
 
-def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: float) -> set[int]:
+def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: float, num_guards: int) -> set[int]:
     blocking = [index for index, question in enumerate(questions) if question.blocks]
     guarding = [index for index, question in enumerate(questions) if question.guards]
-    families = [family for family in (blocking, guarding) if family]
+    families = [
+        (family, size)
+        for family, size in ((blocking, len(blocking)), (guarding, max(num_guards, len(guarding))))
+        if size
+    ]
     failed = {
         index
         for index, question in enumerate(questions)
         if not question.check.blocks and p_values[index] < question.level(alpha)
     }
-    for family in families:
+    for family, size in families:
         among = [questions[index] for index in family]
-        believed = holm([p_values[index] for index in family], partial(_share_of_level, among, alpha / len(families)))
-        failed |= {family[index] for index in believed}
+        level = partial(_share_of_level, among, alpha / len(families), size - len(family))
+        failed |= {family[index] for index in holm([p_values[index] for index in family], level)}
     return failed
 
 
-def _share_of_level(questions: Sequence[Question], alpha: float, index: int, left: int) -> float:
-    return questions[index].level(alpha / left)
+def _share_of_level(questions: Sequence[Question], alpha: float, not_asked: int, index: int, left: int) -> float:
+    return questions[index].level(alpha / (left + not_asked))
 
 
 def _p_values(question: Question, estimate: Estimate | None) -> tuple[float, float]:
@@ -72,6 +79,7 @@ def describe(question: Question, verdict: Verdict, alpha: float, power: float) -
         "name": question.name,
         "blocks": question.blocks,
         "guards": question.guards,
+        "slice_name": question.slice_name,
         "is_safety": check.kind == "safety",
         "num_samples": num_samples,
         "num_planned": question.num_planned,

@@ -139,15 +139,18 @@ def clustered_mean(
     """A mean of values that share sources (two or more): what is independent is the source, not the sample.
 
     Source: Cochran 1977, Sampling Techniques, 3rd ed., section 6.3 (the ratio estimator over clusters), with Student's
-    t for as many degrees of freedom as there are sources less one.
+    t for as many degrees of freedom as there are sources less one, and Hall's transformation of the sources' sums.
     """
     value = fmean(values)
     residual: dict[str, float] = {}
     for source, sample in zip(sources, values, strict=True):
         residual[source] = residual.get(source, 0.0) + sample - value
     num_sources = len(residual)
-    error = math.sqrt(math.fsum(r * r for r in residual.values()) * num_sources / (num_sources - 1)) / len(values)
-    return _Student(value, error, num_sources - 1, len(values)).estimate(threshold, alpha, power)
+    spread = math.sqrt(math.fsum(r * r for r in residual.values()) / (num_sources - 1))
+    skewness = fmean((r / spread) ** 3 for r in residual.values()) if spread > 0 else 0.0
+    error = spread * math.sqrt(num_sources) / len(values)
+    skew = skewness / math.sqrt(num_sources)
+    return _Student(value, error, num_sources - 1, len(values), skew).estimate(threshold, alpha, power)
 
 
 def more_careful(one: Estimate, other: Estimate) -> Estimate:

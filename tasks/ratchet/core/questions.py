@@ -7,7 +7,9 @@ from ratchet.core.evaluation import MetricSamples
 from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, more_careful, paired_proportions, proportion
 from ratchet.core.sequential import look_level
 
-MIN_SAMPLES_OF_A_MEAN = 100  # tests/benchmarks/gate.py, "Metrics that are not 0 and 1"
+# Both by tests/benchmarks/gate.py, "Metrics that are not 0 and 1".
+MIN_SAMPLES_OF_A_MEAN = 100
+MIN_SOURCES = 40
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Question:
     looks: tuple[int, ...] = ()
     num_planned: int | None = None
     noise: float | None = None
+    # Said for a whole metric: what is judged as a share at one look must not be judged as a mean at the next.
+    share: bool | None = None
 
     @property
     def name(self) -> str:
@@ -57,14 +61,16 @@ class Question:
         return (self.candidate, self.baseline) if self.baseline else (self.candidate,)
 
     @property
+    def is_share(self) -> bool:
+        """Are all values 0 or 1, so that differences are percentage points?"""
+        if self.share is not None:
+            return self.share
+        return all(value in (0.0, 1.0) for side in self.sides for value in side.measured)
+
+    @property
     def num_missing(self) -> int:
         """Samples that lack a value on some side."""
         return sum(None in values for values in zip(*(side.values for side in self.sides), strict=True))
-
-    @property
-    def is_share(self) -> bool:
-        """Are all values 0 or 1, so that differences are percentage points?"""
-        return all(value in (0.0, 1.0) for side in self.sides for value in side.measured)
 
     @property
     def judged_looks(self) -> tuple[int, ...]:
@@ -82,12 +88,17 @@ class Question:
         """Why the samples are no grounds to judge; empty when they are."""
         if self.num_missing:
             return f"no value for {self.num_missing} of {self.num_samples} samples"
-        if self.num_samples < 2 and not self.is_share:
+        if self.sources and (num_sources := len(set(self.sources))) < MIN_SOURCES:
+            return f"{num_sources} sources of samples, and at least {MIN_SOURCES} are asked"
+        return "" if self.is_share else self._lacking_for_a_mean()
+
+    def _lacking_for_a_mean(self) -> str:
+        if self.num_samples < 2:
             return "one sample"
-        if self.sources and len(set(self.sources)) < 2:
-            return "one source of samples"
         if self.looks and self.looks[-1] not in self.judged_looks:
             return f"{self.num_samples} samples so far"
+        if self.slice_name is not None and self.num_samples < MIN_SAMPLES_OF_A_MEAN:
+            return f"{self.num_samples} samples, and a mean asks for {MIN_SAMPLES_OF_A_MEAN}"
         return ""
 
     def estimate(self, alpha: float, power: float) -> Estimate:
@@ -96,11 +107,17 @@ class Question:
         values = ours
         if self.baseline:
             values = tuple(mine - theirs for mine, theirs in zip(ours, self.baseline.measured, strict=True))
-        independent = self._share(values, level, power) if self.is_share else mean(values, self.threshold, level, power)
         if not self.sources:
-            return independent
-        # Where all samples agree, sources have no spread to be told from: then the other one is the more careful.
-        return more_careful(clustered_mean(values, self.sources, self.threshold, level, power), independent)
+            return self._independent(values, level, power)
+        # Where a source's samples all agree, only the sources count; so the more careful of both ways to see it.
+        one_each = tuple(dict(zip(self.sources, values, strict=True)).values())
+        clustered = clustered_mean(values, self.sources, self.threshold, level, power)
+        return (
+            more_careful(clustered, self._independent(one_each, level, power)) if len(set(values)) == 1 else clustered
+        )
+
+    def _independent(self, values: tuple[float, ...], level: float, power: float) -> Estimate:
+        return self._share(values, level, power) if self.is_share else mean(values, self.threshold, level, power)
 
     def _share(self, values: tuple[float, ...], level: float, power: float) -> Estimate:
         if self.baseline is None:

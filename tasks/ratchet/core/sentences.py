@@ -52,7 +52,11 @@ def _how_many(question: Question) -> str:
 def _what_would_settle(question: Question, estimate: Estimate) -> str:
     if estimate.num_to_decide is None:
         return "it sits on the limit"
-    if estimate.num_to_decide <= question.num_samples:  # enough for this check alone, too few for one among several
+    if estimate.num_to_decide <= question.num_samples:
+        better = 1 if question.candidate.higher_is_better else -1
+        if better * (estimate.value - question.threshold) > 0:
+            return "just short of proof: a few more samples would settle it"
+        # Enough for this check alone, too few for one among several.
         return "beyond the limit, but by less than so many blocking checks ask for"
     return (
         f"{question.num_samples:,} samples can tell {_amount(question, estimate.detectable)} from the limit, "

@@ -55,17 +55,18 @@ class LoadedModel:
             import torch
             from lm_eval.tasks import TaskManager
 
-            torch.manual_seed(self.seed)
-            results = lm_eval.evaluate(
-                self.lm,
-                TaskManager(include_defaults=False).load([_task_config(task, rows) for task, rows in tasks]),
-                apply_chat_template=True,
-                log_samples=True,
-                bootstrap_iters=0,
-            )
-        return {
-            name: sorted(records, key=lambda record: record["doc_id"]) for name, records in results["samples"].items()
-        }
+            records = {}
+            for task, rows in tasks:  # one by one: together, tasks would share batches, and some end before others
+                torch.manual_seed(self.seed)
+                results = lm_eval.evaluate(
+                    self.lm,
+                    TaskManager(include_defaults=False).load([_task_config(task, rows)]),
+                    apply_chat_template=True,
+                    log_samples=True,
+                    bootstrap_iters=0,
+                )
+                records[task.name] = sorted(results["samples"][task.name], key=lambda record: record["doc_id"])
+        return records
 
 
 def load(

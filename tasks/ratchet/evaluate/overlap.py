@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from ratchet.evaluate.rows import Row
 MOST_WORDS = 13
 FEWEST_WORDS = 8
 _WORDS_OF_A_QUESTION = 3  # a text of fewer, such as a label, is none
+
+BOILERPLATE_EXAMPLES, BOILERPLATE_SHARE = 20, 0.01
 
 Gram = tuple[str, ...]
 
@@ -36,13 +39,17 @@ def overlapping(tasks: Mapping[str, Sequence[Row]], training: Path) -> dict[str,
                     for gram in _told_by(words_of(text)):
                         places.setdefault(gram, []).append((name, position))
     lengths = sorted({len(gram) for gram in places if len(gram) >= FEWEST_WORDS})
-    found: dict[str, set[int]] = {name: set() for name in tasks}
+    num_examples, seen = 0, Counter[Gram]()
     with training.open("rb") as lines:
         for line in lines:
-            for words in map(words_of, _asked(json.loads(line))):
-                for gram in {words, *(gram for length in lengths for gram in _in_a_row(words, length))}:
-                    for name, position in places.get(gram, ()):
-                        found[name].add(position)
+            num_examples += 1
+            seen.update(gram for gram in _held(json.loads(line), lengths) if gram in places)
+    # What a good part of all examples say is the prompt around the question, not a question.
+    most = max(BOILERPLATE_EXAMPLES, BOILERPLATE_SHARE * num_examples)
+    found: dict[str, set[int]] = {name: set() for name in tasks}
+    for gram, count in seen.items():
+        for name, position in places[gram] if count <= most else ():
+            found[name].add(position)
     return found
 
 
@@ -61,6 +68,7 @@ def _in_a_row(words: Gram, length: int) -> Iterator[Gram]:
     return (words[start : start + length] for start in range(len(words) - length + 1))
 
 
-def _asked(example: Mapping[str, Any]) -> Iterator[str]:
-    """What the users of a training example said: {"prompt": [message], "completion": [message]}."""
-    yield from (str(message["content"]) for message in example["prompt"])
+def _held(example: Mapping[str, Any], lengths: Sequence[int]) -> set[Gram]:
+    """All that an example {"prompt": [message], "completion": [message]} says."""
+    texts = [words_of(str(message["content"])) for message in (*example["prompt"], *example["completion"])]
+    return {*texts, *(gram for words in texts for length in lengths for gram in _in_a_row(words, length))}

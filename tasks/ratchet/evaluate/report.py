@@ -45,9 +45,8 @@ def noise(task: TaskFile, once: Records, again: Records) -> dict[str, float]:
     """Per metric the mean difference of a sample's value between two measurements of the same model."""
     found = {}
     for name in task.metrics:
-        pairs = [
-            (_number(task, one.get(name)), _number(task, two.get(name))) for one, two in zip(once, again, strict=True)
-        ]
+        first, second = ([_number(task, name, record.get(name)) for record in records] for records in (once, again))
+        pairs = zip(first, second, strict=True)
         differences = [abs(a - b) for a, b in pairs if a is not None and b is not None]
         if differences:
             found[name] = fmean(differences)
@@ -74,7 +73,7 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records) -> MetricSamples:
-    values = tuple(_number(task, record.get(name)) for record in records)
+    values = tuple(_number(task, name, record.get(name)) for record in records)
     num_missing = values.count(None)
     if num_missing == len(values):
         raise MissingMetric(
@@ -93,12 +92,17 @@ def _slice(task: TaskFile, name: str, row: Row) -> str:
     return next((f"up to {most} words" for most in LENGTHS_WORDS if num_words <= most), "longer")
 
 
-def _number(task: TaskFile, value: Any) -> float | None:
-    """lm-eval gives the log-likelihood of a text with its length; per unit of length it is a number of that sample."""
-    if task.config["output_type"] == "loglikelihood_rolling" and isinstance(value, tuple) and len(value) == 2:
+def _number(task: TaskFile, name: str, value: Any) -> float | None:
+    """One sample's value. What lm-eval turns into a perplexity only when it averages is nats here: less is better.
+
+    A rolling log-likelihood comes with the text's length, that of one answer alone.
+    """
+    kind = task.config["output_type"]
+    if kind == "loglikelihood_rolling" and isinstance(value, tuple) and len(value) == 2:
         loglikelihood, length = map(_finite, value)
         return None if loglikelihood is None or not length else -loglikelihood / length
-    return _finite(value)
+    number = _finite(value)
+    return -number if number is not None and kind == "loglikelihood" and name == "perplexity" else number
 
 
 def _finite(value: Any) -> float | None:

@@ -50,7 +50,7 @@ def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
         report_of = partial(_report, inputs, asked, model)
         records = measure_in_looks(tasks, inputs.num_looks, model.ask, _still_open(inputs, baseline, report_of))
         report = report_of(records)
-        if baseline is None and inputs.num_looks > 1:
+        if baseline is None and inputs.num_looks > 1 and inputs.batch_size > 1:
             report = _with_noise(report, first_look(tasks, inputs.num_looks), records, model)
     summary = tuple(score for task in report.tasks for score in scores(task))
     for score in summary:

@@ -69,17 +69,26 @@ def parse_task(name: str, config_yaml: str) -> TaskFile:
             f"task {name}: {len(config['filter_list'])} filters, so a metric would have several values; keep one"
         )
     check_names(f"task {name}, metadata", metadata, METADATA_KEYS)
-    slices, source = tuple(metadata.get("slices", ())), metadata.get("source")
+    slices, source = metadata.get("slices", []), metadata.get("source")
+    if not isinstance(slices, list) or not all(isinstance(by, str) for by in slices):
+        raise BadTask(f"task {name}: metadata.slices is {slices!r}, expected a list of names, e.g. [answer, length]")
+    if not isinstance(source, str | None):
+        raise BadTask(f"task {name}: metadata.source is {source!r}, expected the name of a field")
     if LENGTH in slices and not str(config["doc_to_text"]).isidentifier():
         raise BadTask(f"task {name}: slices by {LENGTH} need `doc_to_text` to be a field of the row")
-    sources = (*(config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice")), *slices, source)
+    asked = (config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice"))
+    fields = (
+        *(key for key in asked if isinstance(key, str) and key.isidentifier()),
+        *(by for by in slices if by != LENGTH),
+        *([source] if source else []),
+    )
     return TaskFile(
         name=name,
         version=str(metadata["version"]),
         config=config,
         metrics=_metrics(name, config.get("metric_list")),
-        fields=tuple(dict.fromkeys(s for s in sources if isinstance(s, str) and s.isidentifier() and s != LENGTH)),
-        slices=slices,
+        fields=tuple(dict.fromkeys(fields)),
+        slices=tuple(slices),
         source=source,
     )
 

@@ -61,17 +61,23 @@ def load_gate(path: Path, tasks: Mapping[str, str]) -> Gate:
     content = _read(path)
     _check_keys(path.name, content, {"alpha", "power", "num_looks", "check"})
     rows = content.pop("check", [])
-    if not isinstance(rows, list) or not rows:
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise BadGate(f"{path.name}: no checks; write at least one [[check]]")
     named = [(f"{path.name}, check {number}", row) for number, row in enumerate(rows, start=1)]
-    names = [row.get("name") for row in rows]
+    for where, row in named:
+        if wrong := [key for key in ("name", "kind", "metric") if not isinstance(row.get(key), str)]:
+            raise BadGate(f"{where}: {wrong[0]}: expected text, got {row.get(wrong[0])!r}")
+    names = [row["name"] for row in rows]
     if twice := {name for name in names if names.count(name) > 1}:
-        raise BadGate(f"{path.name}: checks share a name: {sorted(map(str, twice))}")
+        raise BadGate(f"{path.name}: checks share a name: {sorted(twice)}")
     limits: dict[str, dict[str, float]] = {kind: {} for kind in JUDGED_ELSEWHERE}
     for where, row in named:
-        if row.get("kind") in JUDGED_ELSEWHERE:
-            limits[row["kind"]] |= _limit(where, row)
-    checks = tuple(_check(where, row, known) for where, row in named if row.get("kind") not in JUDGED_ELSEWHERE)
+        if row["kind"] in JUDGED_ELSEWHERE:
+            setting, limit = _limit(where, row)
+            if setting in limits[row["kind"]]:
+                raise BadGate(f"{where}: another row limits {row['metric']} already: keep one of the two")
+            limits[row["kind"]][setting] = limit
+    checks = tuple(_check(where, row, known) for where, row in named if row["kind"] not in JUDGED_ELSEWHERE)
     try:
         return Gate(GatePolicy(**content, checks=checks), **limits)
     except ValidationError as error:
@@ -85,7 +91,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadGate(f"{path.name}: cannot be read: {error}") from error
 
 
-def _limit(where: str, row: Mapping[str, Any]) -> dict[str, float]:
+def _limit(where: str, row: Mapping[str, Any]) -> tuple[str, float]:
     """The setting that a row stands for, and its value."""
     metrics = JUDGED_ELSEWHERE[row["kind"]]
     metric = row.get("metric")
@@ -100,7 +106,7 @@ def _limit(where: str, row: Mapping[str, Any]) -> dict[str, float]:
         raise BadGate(
             f"{where}: {key}: expected a number above 0{'' if key == 'max_ratio' else ' and below 1'}, got {value!r}"
         )
-    return {setting: float(value)}
+    return setting, float(value)
 
 
 def _check(where: str, row: dict[str, Any], tasks: Mapping[str, TaskFile]) -> Check:

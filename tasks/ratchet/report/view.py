@@ -24,6 +24,14 @@ class CheckRow:
     blocks: bool
     chart: CheckChart | None
 
+    @property
+    def noise(self) -> str:
+        """In the units of the effect; empty where nothing was measured twice."""
+        if self.check.noise is None:
+            return ""
+        shares = all(0 <= score <= 1 for score in (self.check.candidate, self.check.baseline) if score is not None)
+        return f"{100 * self.check.noise:.1f} points" if shares else f"{self.check.noise:.3g}"
+
 
 @dataclass(frozen=True)
 class Digest:

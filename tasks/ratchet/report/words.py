@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ratchet.core.checks import Verdict
+from ratchet.core.checks import Verdict, worth_showing
 from ratchet.core.evaluation import EvalReport, Score
 from ratchet.report.contract import ReportInputs
 from ratchet.report.judge import decisive_checks
@@ -48,6 +48,8 @@ def recommendation(inputs: ReportInputs, verdict: Verdict) -> str:
     else:
         # What was found, without its bounds: they stand in the table.
         found, names = named[0].reason.split(" (")[0].split(";")[0], ", ".join(check.name for check in named)
+    if verdict == "FAIL" and named and named[0].verdict == "INCONCLUSIVE":
+        return f"Reject: not proved safe: {found}; open: {names}."
     if verdict == "FAIL":
         return f"Reject: {found}; failed: {names}."
     return f"Not proved either way: {found}; open: {names}; approving is an override and needs a written reason."
@@ -61,7 +63,7 @@ def notes(inputs: ReportInputs) -> tuple[str, ...]:
             f"The LiteRT bundle's parity is {inputs.conversion_verdict}: it is not published"
             + ("." if inputs.conversion_blocks else ", and the recipe lets the release go on without it.")
         )
-    advisory = [c for c in inputs.gate_checks if not (c.blocks or c.guards) and c.verdict != "PASS"]
+    advisory = [c for c in worth_showing(inputs.gate_checks) if not (c.blocks or c.guards) and c.verdict != "PASS"]
     if advisory:
         found.append(f"Checks that do not block and did not pass: {', '.join(check.name for check in advisory)}.")
     return tuple(found)

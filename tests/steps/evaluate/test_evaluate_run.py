@@ -285,9 +285,13 @@ POLICY = GatePolicy(checks=(Check(name="kept", task="labels", metric="exact_matc
 
 
 def in_looks(
-    world: World, model: FolderRef, rows: list[dict[str, object]], stopping: Stopping | None = None
+    world: World,
+    model: FolderRef,
+    rows: list[dict[str, object]],
+    stopping: Stopping | None = None,
+    metadata: str = 'version: "3"',
 ) -> EvaluateOutputs:
-    config = LABELS.replace('version: "3"', 'version: "3", slices: [answer, length], source: id')
+    config = LABELS.replace('version: "3"', metadata)
     task = EvalTask(name="labels", config_yaml=config, data=put(world, rows))
     inputs = EvaluateInputs(model=model, tasks=(task,), batch_size=16, num_looks=10, stopping=stopping)
     return run(inputs, world)
@@ -332,8 +336,9 @@ def test_measuring_stops_as_soon_as_the_gate_knows(world, model, rows, baseline)
     assert (check.verdict, check.num_samples, check.num_planned) == ("PASS", 30, NUM_ROWS)
 
 
-def test_samples_carry_their_slices_and_sources(world, baseline, rows):
-    (task,) = report_of(world, baseline).tasks
+def test_samples_carry_their_slices_and_sources(world, model, rows):
+    outputs = in_looks(world, model, rows, metadata='version: "3", slices: [answer, length], source: id')
+    (task,) = report_of(world, outputs).tasks
     row_of = {sample_id(row): row for row in rows}
 
     assert task.slices["answer"] == tuple(str(row_of[name]["answer"]) for name in task.sample_ids)

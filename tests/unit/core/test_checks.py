@@ -223,6 +223,9 @@ def test_every_blocking_check_must_pass(blocking: list[Verdict], reporting: list
     "fields",
     [
         {"kind": "floor"},
+        {"kind": "no_regression"},
+        {"kind": "safety", "margin": 0.1, "by": "answer", "min_samples": 9},
+        {"kind": "safety", "margin": 0.1, "blocks": False},
         {"kind": "floor", "floor": 0.5, "margin": 0.1},
         {"kind": "improvement", "floor": 0.5},
         {"kind": "no_regression", "margin": -0.01},
@@ -237,7 +240,7 @@ def test_a_check_whose_fields_do_not_fit_its_kind_is_refused(fields):
 RANK: dict[Verdict, int] = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
 
-@given(st.integers(0, 120), st.integers(0, 120), st.floats(0, 0.2), st.floats(0, 0.2))
+@given(st.integers(0, 120), st.integers(0, 120), st.floats(0.001, 0.2), st.floats(0, 0.2))
 @settings(deadline=None)
 def test_a_wider_margin_never_makes_a_verdict_worse(gained, lost, margin, more):
     candidate, baseline = shares(gained, lost)

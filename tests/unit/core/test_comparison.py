@@ -191,7 +191,7 @@ def test_a_report_that_ends_between_two_looks_was_cut_short():
 
 def test_a_task_that_is_settled_is_not_measured_further_and_one_that_only_reports_is():
     intents, poems = shuffled(100, 10, 500, seed=4), shuffled(100, 10, 500, seed=5)
-    reporting = Check(name="poems", task="poems", metric="exact_match", kind="no_regression", blocks=False)
+    reporting = Check(name="poems", task="poems", metric="exact_match", kind="improvement", blocks=False)
     policy = GatePolicy(checks=(NOT_WORSE, CANARY, reporting))
     canaries = shuffled(20, 24, 500, seed=6)
 
@@ -261,6 +261,42 @@ def test_a_slice_need_not_pass_and_one_of_too_few_samples_is_not_asked():
         "no label is lost: refund": "INCONCLUSIVE",
     }
     assert join(results) == "PASS"
+
+
+def test_measuring_goes_on_until_each_slice_can_be_asked():
+    names = [("refund", "late", "password")[number % 3] for number in range(500)]
+    baseline, candidate = sliced([0.0] * 500, names), sliced([1.0] * 500, names)
+    policy = GatePolicy(checks=(NOT_WORSE, BY_ANSWER))
+
+    def going_on(num_samples: int) -> set[str]:
+        return open_tasks(cut(candidate, num_samples), baseline, policy, baseline_is_bootstrap=False)
+
+    assert going_on(50) == {"intent"}  # 17 of each, and 20 are asked
+    assert going_on(100) == set()
+
+
+def test_a_slice_check_that_no_slice_is_large_enough_for_stays_open():
+    report_of_rare = sliced([1.0] * 500, [f"label {number % 250}" for number in range(500)])
+    policy = GatePolicy(num_looks=1, checks=(NOT_WORSE, BY_ANSWER))
+
+    _, result = compare(report_of_rare, report_of_rare, policy, baseline_is_bootstrap=False)
+
+    assert (result.name, result.verdict, result.num_samples) == ("no label is lost", "INCONCLUSIVE", 0)
+    assert "intent has no answer with 20 samples" in result.reason
+
+
+def test_a_slice_and_a_check_of_the_same_name_are_two():
+    other = CANARY.model_copy(update={"name": "no label is lost: late"})
+    names = ["late"] * 500
+    candidate = report(*sliced([1.0] * 500, names).tasks, task("arithmetic", [0.0] * 500))
+    baseline = report(*sliced([1.0] * 500, names).tasks, task("arithmetic", [1.0] * 500))
+
+    results = compare(
+        candidate, baseline, GatePolicy(num_looks=1, checks=(BY_ANSWER, other)), baseline_is_bootstrap=False
+    )
+
+    assert [result.verdict for result in results] == ["PASS", "FAIL"]
+    assert join(results) == "FAIL"
 
 
 def test_a_slicing_that_nobody_reported_is_refused_with_those_there_are():

@@ -55,8 +55,23 @@ def test_a_question_that_only_looks_alike_is_kept(tmp_path, question, trained_on
     }
 
 
-def test_answers_of_the_training_do_not_count(tmp_path):
-    assert overlapping({"task": [{"question": "late"}]}, training(tmp_path, MIDDLE)) == {"task": set()}
+def test_the_prompt_around_every_question_is_no_question(tmp_path):
+    around = "You are a support agent. Read the ticket below and answer with exactly one label of the list, please: "
+    path = training(tmp_path, *(f"{around}number {number} is late" for number in range(60)), f"{around}{MIDDLE}")
+    rows = [{"prompt": f"{around}where is my parcel"}, {"prompt": f"{around}{MIDDLE}"}]
+
+    assert overlapping({"task": rows}, path) == {"task": {1}}
+
+
+def test_what_the_training_answers_counts_too(tmp_path):
+    path = tmp_path / "train.jsonl"
+    example = {
+        "prompt": [{"role": "user", "content": "Go on."}],
+        "completion": [{"role": "assistant", "content": LONG}],
+    }
+    path.write_text(json.dumps(example) + "\n", "utf-8")
+
+    assert overlapping({"task": [{"question": LONG}]}, path) == {"task": {0}}
 
 
 def test_every_task_is_looked_at(tmp_path):

@@ -55,7 +55,7 @@ def test_a_gate_file_becomes_a_policy(tmp_path):
         (ROW.replace("no_regression", "regression"), "check 1: kind: Input should be 'floor', 'no_regression'"),
         (ROW.replace("0.03", "-0.03"), "check 1: margin: Input should be greater than or equal to 0 (got -0.03)"),
         (ROW.replace("0.03", '"3 %"'), "check 1: margin: Input should be a valid number"),
-        (ROW.replace('name = "kept"\n', ""), "check 1: name: Field required"),
+        (ROW.replace('name = "kept"\n', ""), "check 1: name: expected text, got None"),
         (ROW.replace("margin = 0.03", "floor = 0.5"), "check 1: the row: Value error, `floor` belongs to floor and"),
         (
             ROW + 'better = "lower"\n',
