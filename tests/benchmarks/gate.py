@@ -17,13 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ratchet.core.distributions import normal_quantile
+from ratchet.core.means import clustered_mean, mean
 from ratchet.core.paired import (
     EXACT_UP_TO_PAIRS,
     Pairs,
-    clustered_mean,
     exact_p_above,
     holm,
-    mean,
     required_samples,
     score_p_above,
 )

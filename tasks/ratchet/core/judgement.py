@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from ratchet.core.checks import CheckResult, Verdict
-from ratchet.core.paired import Estimate, holm
+from ratchet.core.estimate import Estimate
+from ratchet.core.paired import holm
 from ratchet.core.questions import Question
 from ratchet.core.sentences import sentence
 

@@ -1,54 +1,20 @@
-"""What samples say about a quantity: one-sided bounds, and how sure it is that it lies above or below a threshold.
+"""Right or wrong, on the same samples: how sure a share, or the difference of two, is above or below a threshold.
 
-Paired 0-1 samples   d = (gained − lost) / n    Tango's score test; exact and unconditional for few pairs
-0-1 samples          a share                    Clopper and Pearson
-other values         a mean                     Student's t, with Hall's transformation where they are skewed;
-                                                over sources where samples share them
+paired samples   d = (gained − lost) / n    Tango's score test; exact and unconditional for few pairs
+samples          a share                    Clopper and Pearson
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property, partial
-from statistics import fmean, stdev
+from dataclasses import dataclass
+from functools import cache, partial
 
-from ratchet.core.distributions import binomial_tail, normal_cdf, normal_quantile, root, student_cdf, student_quantile
+from ratchet.core.distributions import binomial_tail, normal_cdf, root
+from ratchet.core.estimate import NO_DISTANCE, Estimate, Planning
 
 EXACT_UP_TO_PAIRS = 30  # beyond it the score test keeps its level, and an exact one takes seconds
 _NUISANCE_POINTS = 40
-_NO_DISTANCE = 1e-12
 _CLOSE, _CLOSE_EXACTLY = 1e-11, 1e-6  # of bounds; an exact one takes long
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """`low` and `high` each hold with confidence 1−α.
-
-    `p_above` is the p-value of "at most the threshold": small when the quantity is surely above it.
-    `p_below` is the mirror image.
-
-    The bounds are found when they are first asked for: they cost far more than the p-values.
-
-    `num_to_decide`: samples with which the effect seen, if real, is told from the threshold with the planned power;
-    None when it sits on the threshold. `detectable`: how far from the threshold a true value must lie to be told from
-    it with that power by so many samples.
-    """
-
-    value: float
-    p_above: float
-    p_below: float
-    num_to_decide: int | None
-    detectable: float
-    find_low: Callable[[], float] = field(repr=False)
-    find_high: Callable[[], float] = field(repr=False)
-
-    @cached_property
-    def low(self) -> float:
-        return self.find_low()
-
-    @cached_property
-    def high(self) -> float:
-        return self.find_high()
 
 
 @dataclass(frozen=True)
@@ -80,7 +46,7 @@ def paired_proportions(pairs: Pairs, threshold: float, alpha: float, power: floa
     def lowest(pairs: Pairs) -> float:
         return root(lambda delta: p_value(pairs, delta) - alpha, -1.0, pairs.difference, close)
 
-    planning = _Planning(
+    planning = Planning(
         distance=pairs.difference - threshold,
         spread=math.sqrt(_variance(pairs, pairs.difference)),
         null_spread=math.sqrt(_variance(pairs, threshold)),
@@ -101,7 +67,7 @@ def proportion(num_right: int, num_samples: int, threshold: float, alpha: float,
     """A share of samples. Source: Clopper and Pearson 1934, Biometrika 26 (exact, never below its level)."""
     num_wrong = num_samples - num_right
     value = num_right / num_samples
-    planning = _Planning(
+    planning = Planning(
         distance=value - threshold,
         spread=math.sqrt(value * (1 - value)),
         null_spread=math.sqrt(max(0.0, threshold * (1 - threshold))),
@@ -116,99 +82,6 @@ def proportion(num_right: int, num_samples: int, threshold: float, alpha: float,
         num_to_decide=planning.num_to_decide(alpha, power),
         detectable=planning.detectable(alpha, power),
     )
-
-
-def mean(values: Sequence[float], threshold: float, alpha: float, power: float) -> Estimate:
-    """A mean of two values or more; of paired differences, this is the paired t test. Source: Student 1908.
-
-    A few large losses among many small gains make Student's test pass too easily. Hall's transformation takes the
-    skewness out; where it gives other answers than Student's test, the more careful of the two counts. Source: Hall
-    1992, On the removal of skewness by transformation, J. R. Stat. Soc. B 54.
-    """
-    value, spread, num_samples = fmean(values), stdev(values), len(values)
-    skewness = fmean(((sample - value) / spread) ** 3 for sample in values) if spread > 0 else 0.0
-    student = _Student(
-        value, spread / math.sqrt(num_samples), num_samples - 1, num_samples, skewness / math.sqrt(num_samples)
-    )
-    return student.estimate(threshold, alpha, power)
-
-
-def clustered_mean(
-    values: Sequence[float], sources: Sequence[str], threshold: float, alpha: float, power: float
-) -> Estimate:
-    """A mean of values that share sources (two or more): what is independent is the source, not the sample.
-
-    Source: Cochran 1977, Sampling Techniques, 3rd ed., section 6.3 (the ratio estimator over clusters), with Student's
-    t for as many degrees of freedom as there are sources less one, and Hall's transformation of the sources' sums.
-    """
-    value = fmean(values)
-    residual: dict[str, float] = {}
-    for source, sample in zip(sources, values, strict=True):
-        residual[source] = residual.get(source, 0.0) + sample - value
-    num_sources = len(residual)
-    spread = math.sqrt(math.fsum(r * r for r in residual.values()) / (num_sources - 1))
-    skewness = fmean((r / spread) ** 3 for r in residual.values()) if spread > 0 else 0.0
-    error = spread * math.sqrt(num_sources) / len(values)
-    skew = skewness / math.sqrt(num_sources)
-    return _Student(value, error, num_sources - 1, len(values), skew).estimate(threshold, alpha, power)
-
-
-def more_careful(one: Estimate, other: Estimate) -> Estimate:
-    """Of two judgements of the same value, whichever claims less."""
-    return replace(
-        one,
-        find_low=lambda: min(one.low, other.low),
-        find_high=lambda: max(one.high, other.high),
-        p_above=max(one.p_above, other.p_above),
-        p_below=max(one.p_below, other.p_below),
-        detectable=max(one.detectable, other.detectable),
-    )
-
-
-@dataclass(frozen=True)
-class _Student:
-    """A mean with its standard error. `skew` is the samples' skewness over √n, 0 where it is not looked at."""
-
-    value: float
-    error: float
-    degrees_of_freedom: int
-    num_samples: int
-    skew: float = 0.0
-
-    def estimate(self, threshold: float, alpha: float, power: float) -> Estimate:
-        spread = self.error * math.sqrt(self.num_samples)
-        planning = _Planning(self.value - threshold, spread, spread, self.num_samples)
-        return Estimate(
-            value=self.value,
-            find_low=lambda: self.value - self._reach(alpha, self.skew),
-            find_high=lambda: self.value + self._reach(alpha, -self.skew),
-            p_above=self._p_value(self.value - threshold, self.skew),
-            p_below=self._p_value(threshold - self.value, -self.skew),
-            num_to_decide=planning.num_to_decide(alpha, power),
-            detectable=planning.detectable(alpha, power),
-        )
-
-    def _reach(self, alpha: float, skew: float) -> float:
-        quantile = student_quantile(1 - alpha, self.degrees_of_freedom)
-        return self.error * max(quantile, _unskewed_quantile(quantile, skew))
-
-    def _p_value(self, distance: float, skew: float) -> float:
-        """Of "the distance is at most 0"."""
-        if self.error == 0:
-            return float(distance <= 0)
-        score = distance / self.error
-        return student_cdf(-min(score, _unskewed(score, skew)), self.degrees_of_freedom)
-
-
-def _unskewed(score: float, skew: float) -> float:
-    return score + skew * score**2 / 3 + skew**2 * score**3 / 27 + skew / 6
-
-
-def _unskewed_quantile(quantile: float, skew: float) -> float:
-    """The score whose transformation is `quantile`: the transformation is a cube, so this is a cube root."""
-    if abs(skew) < _NO_DISTANCE:
-        return quantile
-    return 3 / skew * (math.cbrt(1 + skew * (quantile - skew / 6)) - 1)
 
 
 def required_samples(margin: float, discordance: float, alpha: float, power: float, effect: float = 0.0) -> int:
@@ -226,7 +99,7 @@ def required_samples(margin: float, discordance: float, alpha: float, power: flo
         lost=round(million * (discordance - effect) / 2),
         num_pairs=million,
     )
-    planning = _Planning(
+    planning = Planning(
         distance=effect + margin,
         spread=math.sqrt(discordance - effect**2),
         null_spread=math.sqrt(_variance(expected, -margin)),
@@ -284,7 +157,7 @@ def _score(pairs: Pairs, delta: float) -> float:
     """Tango's statistic: standard normal when the true difference is `delta`, large when it is above."""
     distance = pairs.difference - delta
     deviation = math.sqrt(_variance(pairs, delta) / pairs.num_pairs)
-    if abs(distance) < _NO_DISTANCE:
+    if abs(distance) < NO_DISTANCE:
         return 0.0
     return distance / deviation if deviation > 0 else math.copysign(math.inf, distance)
 
@@ -326,24 +199,3 @@ def _largest(function: Callable[[float], float], low: float, high: float) -> flo
         peak = points[values.index(max(values))]
         low, high = max(low, peak - step), min(high, peak + step)
     return best
-
-
-@dataclass(frozen=True)
-class _Planning:
-    """`distance` from the threshold, and one sample's spread: as seen, and were the threshold true."""
-
-    distance: float
-    spread: float
-    null_spread: float
-    num_samples: int
-
-    def num_to_decide(self, alpha: float, power: float) -> int | None:
-        if abs(self.distance) < _NO_DISTANCE:
-            return None
-        return max(1, math.ceil((self._reach(alpha, power) / self.distance) ** 2))
-
-    def detectable(self, alpha: float, power: float) -> float:
-        return self._reach(alpha, power) / math.sqrt(self.num_samples)
-
-    def _reach(self, alpha: float, power: float) -> float:
-        return normal_quantile(1 - alpha) * self.null_spread + normal_quantile(power) * self.spread

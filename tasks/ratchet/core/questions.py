@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from ratchet.core.checks import Check
+from ratchet.core.estimate import Estimate, more_careful
 from ratchet.core.evaluation import MetricSamples
-from ratchet.core.paired import Estimate, Pairs, clustered_mean, mean, more_careful, paired_proportions, proportion
+from ratchet.core.means import clustered_mean, mean
+from ratchet.core.paired import Pairs, paired_proportions, proportion
 from ratchet.core.sequential import look_level
 
 # Both by tests/benchmarks/gate.py, "Metrics that are not 0 and 1".

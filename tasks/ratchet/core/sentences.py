@@ -1,7 +1,7 @@
 """What a check found, as a sentence for a release manager."""
 
 from ratchet.core.checks import Verdict
-from ratchet.core.paired import Estimate
+from ratchet.core.estimate import Estimate
 from ratchet.core.questions import Question
 
 

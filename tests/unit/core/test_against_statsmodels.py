@@ -8,7 +8,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from ratchet.core.distributions import binomial_tail, student_cdf, student_quantile
-from ratchet.core.paired import Pairs, clustered_mean, exact_p_above, holm, mean, proportion, score_p_above
+from ratchet.core.means import clustered_mean, mean
+from ratchet.core.paired import Pairs, exact_p_above, holm, proportion, score_p_above
 from ratchet.core.sequential import look_level
 
 RNG = np.random.default_rng(20261121)
