@@ -82,6 +82,11 @@ def changes(inputs: ReportInputs, candidate: EvalReport, baseline: EvalReport) -
         f"Data: {inputs.data.num_new_rows:,} of {inputs.data.num_rows:,} rows are new ({share:.0%}).",
         f"Recipe: {recipe}.",
         f"Chat template: {template}.",
+        *(
+            f"Left out of {task.name}: {task.num_overlapping:,} rows that the training holds."
+            for task in candidate.tasks
+            if task.num_overlapping
+        ),
     )
 
 
