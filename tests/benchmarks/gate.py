@@ -3,7 +3,7 @@
     make bench-gate [TRIALS=2000]        # prints the tables of docs/gate-errors.md
 
 A trial draws, per check, how many samples each look gains and loses, and asks core for p-values and levels exactly as
-core.comparison does (tests/unit/core/test_comparison.py holds the two together). Beside it, on the same draws, stand
+core.comparison does (tests/unit/core/test_simulation.py holds the two together). Beside it, on the same draws, stand
 the two gates that people use instead: a threshold on the point estimate, and an unpaired test of two shares.
 """
 
