@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
 from ratchet.clients.probe import why_not_serving
-from ratchet.clients.settings import Settings
+from ratchet.clients.settings import Ports, Settings
 from ratchet.clients.store import Store
 from ratchet.clients.supervisor import Supervisor, SupervisorRpc
 from ratchet.core.contract import Contract
@@ -29,8 +29,8 @@ COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NUM_LOG_LINES = 12
-# vllm:num_requests_running{engine="0",model_name="support"} 0.0
-_IN_FLIGHT = re.compile(r"^vllm:num_requests_(?:running|waiting)\{[^}]*\} (\S+)$", re.MULTILINE)
+# cluster.green.upstream_rq_active: 0
+_IN_FLIGHT = re.compile(r"^cluster\.\w+\.upstream_rq_(?:active|pending_active): (\d+)$", re.MULTILINE)
 
 
 class LoadedModel(Contract):
@@ -129,9 +129,9 @@ class SupervisedVllm:
     def _drain(self, colour: Colour) -> None:
         """Wait for the answers under way: an engine that is told to stop refuses new requests and cuts old ones."""
         deadline = time.monotonic() + DRAIN_TIMEOUT_SECONDS
-        while num_busy := requests_in_flight(self.url(colour)):
+        while requests_in_flight(self.ports, colour) != 0:
             if time.monotonic() > deadline:
-                log.warning("stopped while busy: users were not moved away", extra={"colour": colour, "busy": num_busy})
+                log.warning("stopped while busy: users were not moved away", extra={"colour": colour})
                 return
             time.sleep(POLL_SECONDS)
 
@@ -164,15 +164,23 @@ def read_intent(folder: Path, colour: Colour) -> LoadedModel | None:
         raise TerminalError(f"{path}: expected a release and its model, got: {problems}; delete the file") from error
 
 
-def requests_in_flight(url: str) -> int:
-    """Requests that run or wait in the engine; 0 when nobody answers, since then there is nothing to wait for."""
+def requests_in_flight(ports: Ports, colour: Colour) -> int | None:
+    """Users' requests that the edge has given to `colour` and that are not fully answered.
+
+    The edge counts from the moment it chose the colour; vLLM's own gauges know a request only after its next step, and
+    say 0 until then. 0 when there is no edge, since then there is nothing to wait for; None when it does not say.
+    """
     import httpx
 
+    asked = {"filter": rf"^cluster\.{colour}\.upstream_rq_(active|pending_active)$"}
     try:
-        page = http_client().get(f"{url}/metrics", timeout=5.0).raise_for_status().text
-    except httpx.HTTPError:
+        page = http_client().get(f"http://127.0.0.1:{ports.edge_admin}/stats", params=asked, timeout=5.0)
+        counts = _IN_FLIGHT.findall(page.raise_for_status().text)
+    except httpx.ConnectError:
         return 0
-    return round(sum(float(count) for count in _IN_FLIGHT.findall(page)))
+    except httpx.HTTPError:
+        return None
+    return sum(map(int, counts)) if counts else None
 
 
 def _is_up(url: str) -> bool:

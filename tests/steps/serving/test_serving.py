@@ -154,7 +154,7 @@ def test_a_colour_is_unloaded_only_after_its_last_answer(
     assert outputs.unloaded
     assert load.failures == []
     assert set(load.answers) == {("base", "base"), ("tuned", "tuned")}
-    assert requests_in_flight(world.engine.url("green")) == 0
+    assert requests_in_flight(serving.settings.ports, "green") == 0
     assert world.engine.loaded("green") is None
 
 

@@ -145,7 +145,7 @@ def test_a_process_that_came_back_after_a_crash_counts_as_failed_until_it_is_up(
     place.supervisor.crash("vllm-blue", "segmentation fault", restarted=True)
     assert "segmentation fault" in str(place.engine.failure("blue"))
 
-    with _metrics_page([0.0]) as port:
+    with _pages(["0"]) as port:
         engine = place.with_ports(Ports(blue=port, green=9))
         assert engine.failure("blue") is None
 
@@ -167,20 +167,27 @@ def test_an_intended_state_by_other_hands_is_named(place: Place) -> None:
 
 
 def test_a_colour_is_stopped_only_when_its_answers_are_given(place: Place) -> None:
-    with _metrics_page([3.0, 2.0, 0.0]) as port:
-        engine = place.with_ports(Ports(blue=port, green=9))
+    with _pages(["3", "no number", "2", "0"]) as port:
+        ports = Ports(blue=9, green=9, edge_admin=port)
+        engine = place.with_ports(ports)
         engine.load("blue", place.model("a"))
         engine.load("blue", place.model("b"))
-        asked = requests_in_flight(f"http://127.0.0.1:{port}")
+        asked = requests_in_flight(ports, "blue")
 
     assert asked == 0  # the page was read until it said so
     assert place.supervisor.calls[-2:] == ["stop vllm-blue", "start vllm-blue"]
 
 
+def test_an_edge_that_does_not_say_is_not_taken_for_an_idle_one(place: Place) -> None:
+    with _pages(["no number"]) as port:
+        assert requests_in_flight(Ports(edge_admin=port), "blue") is None
+    assert requests_in_flight(Ports(edge_admin=port), "blue") == 0
+
+
 def test_a_colour_that_never_drains_is_stopped_at_the_deadline(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ratchet.clients.engine.DRAIN_TIMEOUT_SECONDS", 0.3)
-    with _metrics_page([1.0]) as port:
-        engine = place.with_ports(Ports(blue=port, green=9))
+    with _pages(["1"]) as port:
+        engine = place.with_ports(Ports(blue=9, green=9, edge_admin=port))
         engine.load("blue", place.model("a"))
         engine.unload("blue")
 
@@ -196,21 +203,20 @@ def test_a_platform_that_is_down_is_said_to_be(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _metrics_page(waiting: list[float]) -> Iterator[int]:
-    """vLLM's metrics page; the numbers of waiting requests in turn, the last one for ever."""
-    left = list(waiting)
+def _pages(active: list[str]) -> Iterator[int]:
+    """A server whose every page is Envoy's statistics: the active requests in turn, the last number for ever."""
+    left = list(active)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            count = 0.0
-            if self.path == "/metrics":
-                count = left.pop(0) if len(left) > 1 else left[0]
-            labels = '{engine="0",model_name="support"}'
-            page = f"vllm:num_requests_running{labels} 0.0\nvllm:num_requests_waiting{labels} {count}\n".encode()
+            count = left.pop(0) if len(left) > 1 else left[0]
+            page = f"cluster.blue.upstream_rq_active: {count}\ncluster.blue.upstream_rq_pending_active: 0\n"
+            if not count.isdigit():
+                page = ""
             self.send_response(200)
             self.send_header("Content-Length", str(len(page)))
             self.end_headers()
-            self.wfile.write(page)
+            self.wfile.write(page.encode())
 
         def log_message(self, *args: object) -> None: ...
 
