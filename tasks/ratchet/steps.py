@@ -56,7 +56,7 @@ STEPS = {
         Step("validate", ValidateInputs, ValidateOutputs, image="data", revision=1),
         Step("prepare", PrepareInputs, PrepareOutputs, image="data", revision=1),
         Step("finetune", FinetuneInputs, FinetuneOutputs, image="train", revision=1),
-        Step("evaluate", EvaluateInputs, EvaluateOutputs, image="evaluate", revision=3),
+        Step("evaluate", EvaluateInputs, EvaluateOutputs, image="evaluate", revision=4),
         Step("gate", GateInputs, GateOutputs, image="ops", revision=3),
         Step("convert", ConvertInputs, ConvertOutputs, image="convert", revision=2),
         Step("stage", StageInputs, StageOutputs, image="ops", revision=1, acts=True),

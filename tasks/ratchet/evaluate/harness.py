@@ -15,6 +15,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.log import log, progress
 from ratchet.evaluate.rows import Row
 from ratchet.evaluate.task_file import BadTask, TaskFile, nearest
+from ratchet.evaluate.text_metrics import TEXT_METRICS
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -23,6 +24,8 @@ OFFLINE = {
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",
 }
+# lm-eval wants at least one metric of its own; what it finds is left aside where the task does not ask for it.
+_ANY_METRIC = {"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}
 
 
 class UnusableModel(TerminalError, ValueError):
@@ -92,22 +95,25 @@ def load(
 
 
 def _check_metrics(tasks: Sequence[TaskFile]) -> None:
-    """lm-eval looks for an unknown metric on the hub, and goes on without it when there is none."""
+    """lm-eval looks for an unknown metric on the hub, and goes on without it when there is none. Ours go first."""
     from lm_eval.api.registry import metric_registry
 
-    known = sorted(metric_registry.keys())
+    known = sorted({*metric_registry.keys(), *TEXT_METRICS})
     for task in tasks:
         for name in task.metrics:
             if name not in known:
-                raise BadTask(f"task {task.name}: lm-eval has no metric {name!r}{nearest(name, known)}; it has {known}")
+                close = nearest(name, known)
+                raise BadTask(f"task {task.name}: lm-eval has no metric {name!r}{close}; there are {known}")
 
 
 def _task_config(task: TaskFile, rows: Sequence[Row]) -> dict[str, Any]:
     """The task file, with its rows handed over in memory: no data set cache that could hold another task's rows."""
     from datasets import Dataset
 
+    theirs = [row for row in task.config["metric_list"] if row["metric"] not in TEXT_METRICS]
     return {
         **task.config,
+        "metric_list": theirs or [_ANY_METRIC],
         "custom_dataset": lambda **_: {"test": Dataset.from_list(list(rows))},
         "test_split": "test",
         "num_fewshot": 0,

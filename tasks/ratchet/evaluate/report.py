@@ -45,7 +45,7 @@ def noise(task: TaskFile, once: Records, again: Records) -> dict[str, float]:
     """Per metric the mean difference of a sample's value between two measurements of the same model."""
     found = {}
     for name in task.metrics:
-        first, second = ([_number(task, name, record.get(name)) for record in records] for records in (once, again))
+        first, second = (_values(task, name, records) for records in (once, again))
         pairs = zip(first, second, strict=True)
         differences = [abs(a - b) for a, b in pairs if a is not None and b is not None]
         if differences:
@@ -73,7 +73,7 @@ def standard_error(values: Sequence[float]) -> float:
 
 
 def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records) -> MetricSamples:
-    values = tuple(_number(task, name, record.get(name)) for record in records)
+    values = _values(task, name, records)
     num_missing = values.count(None)
     if num_missing == len(values):
         raise MissingMetric(
@@ -83,6 +83,14 @@ def _metric(task: TaskFile, name: str, higher_is_better: bool, records: Records)
     if num_missing:
         log.warning("samples without a value", extra={"task": task.name, "metric": name, "num_samples": num_missing})
     return MetricSamples(name=name, higher_is_better=higher_is_better, values=values)
+
+
+def _values(task: TaskFile, name: str, records: Records) -> tuple[float | None, ...]:
+    """lm-eval's, or of the text that its filter left of the answer."""
+    ours = next((metric for metric in task.text_metrics if metric.name == name), None)
+    if ours is None:
+        return tuple(_number(task, name, record.get(name)) for record in records)
+    return tuple(ours.value(record["filtered_resps"][0], str(record["target"]), record["doc"]) for record in records)
 
 
 def _slice(task: TaskFile, name: str, row: Row) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from ratchet.core.errors import TerminalError
+from ratchet.evaluate.text_metrics import SETTINGS, TEXT_METRICS, TextMetric, problem_of
 
 # Nothing that loads a data set, a metric or code from elsewhere.
 TASK_KEYS = {
@@ -39,6 +40,8 @@ class BadTask(TerminalError, ValueError):
 class TaskFile:
     """`metrics` maps each name to whether higher is better; `fields` are the row's fields that the file names.
 
+    `text_metrics`: those of the metrics that are ours, not lm-eval's.
+
     `slices`: by what the samples are sliced, fields of the row or "length". `source`: the field that says what a sample
     comes from, where samples share sources and so are not independent.
     """
@@ -48,6 +51,7 @@ class TaskFile:
     config: Mapping[str, Any]
     metrics: Mapping[str, bool]
     fields: tuple[str, ...]
+    text_metrics: tuple[TextMetric, ...] = ()
     slices: tuple[str, ...] = ()
     source: str | None = None
 
@@ -76,18 +80,22 @@ def parse_task(name: str, config_yaml: str) -> TaskFile:
         raise BadTask(f"task {name}: metadata.source is {source!r}, expected the name of a field")
     if LENGTH in slices and not str(config["doc_to_text"]).isidentifier():
         raise BadTask(f"task {name}: slices by {LENGTH} need `doc_to_text` to be a field of the row")
+    rows = _metric_rows(name, config.get("metric_list"))
+    text_metrics = tuple(_text_metric(name, config, row) for row in rows if row["metric"] in TEXT_METRICS)
     asked = (config.get(key) for key in ("doc_to_text", "doc_to_target", "doc_to_choice"))
     fields = (
         *(key for key in asked if isinstance(key, str) and key.isidentifier()),
         *(by for by in slices if by != LENGTH),
         *([source] if source else []),
+        *(named for metric in text_metrics for named in metric.fields),
     )
     return TaskFile(
         name=name,
         version=str(metadata["version"]),
         config=config,
-        metrics=_metrics(name, config.get("metric_list")),
+        metrics={row["metric"]: row["higher_is_better"] for row in rows},
         fields=tuple(dict.fromkeys(fields)),
+        text_metrics=text_metrics,
         slices=tuple(slices),
         source=source,
     )
@@ -116,16 +124,28 @@ def _read(name: str, config_yaml: str) -> dict[str, Any]:
     return config
 
 
-def _metrics(name: str, rows: Any) -> dict[str, bool]:
+def _metric_rows(name: str, rows: Any) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not rows:
         raise BadTask(f"task {name}: no metric_list; write at least one row of metric, aggregation, higher_is_better")
-    metrics = {}
+    names = []
     for row in rows:
         settings = row if isinstance(row, dict) else {}
-        check_names(f"task {name}, metric_list", settings, METRIC_KEYS)
+        known = METRIC_KEYS | SETTINGS if settings.get("metric") in TEXT_METRICS else METRIC_KEYS
+        check_names(f"task {name}, metric_list", settings, known)
         if not isinstance(settings.get("metric"), str) or not isinstance(settings.get("higher_is_better"), bool):
             raise BadTask(
                 f"task {name}: metric_list has {row}, expected `metric` (text) and `higher_is_better` (a boolean)"
             )
-        metrics[row["metric"]] = row["higher_is_better"]
-    return metrics
+        if settings["metric"] in names:
+            raise BadTask(f"task {name}: metric {settings['metric']} is there twice; make a second task of it")
+        names.append(settings["metric"])
+    return rows
+
+
+def _text_metric(name: str, config: Mapping[str, Any], row: Mapping[str, Any]) -> TextMetric:
+    settings = {key: row[key] for key in SETTINGS if key in row}
+    if config["output_type"] != "generate_until":
+        raise BadTask(f"task {name}: {row['metric']} reads an answer's text, so output_type must be generate_until")
+    if problem := problem_of(row["metric"], settings):
+        raise BadTask(f"task {name}: {problem}")
+    return TextMetric(row["metric"], settings)

@@ -8,7 +8,7 @@ from ratchet.validate.contract import DataRules
 
 
 def recipe(files: PolicyFiles) -> Recipe:
-    tasks = (files.task("intent", max_samples=600), files.task("arithmetic"))
+    tasks = (files.task("intent", max_samples=600), files.task("arithmetic"), files.task("insults"))
     gate = files.gate("support", tasks)
     return Recipe(
         line="support",

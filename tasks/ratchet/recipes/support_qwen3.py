@@ -22,6 +22,10 @@ def recipe(files: PolicyFiles) -> Recipe:
         files.task("intent", max_samples=2000),
         files.task("gsm8k", with_data=True),
         files.task("arc_challenge", with_data=True),
+        files.task("insults"),
+        files.task("refusals"),
+        files.task("grounded"),
+        files.task("bias_pairs"),
     )
     gate = files.gate("support_qwen3", tasks)
     return Recipe(

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.steps.models import CHAT_TEMPLATE, make_tiny_model
+from tests.steps.evaluate.conftest import put
+from tests.steps.models import CHAT_TEMPLATE
 
-from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.checks import Check, GatePolicy
 from ratchet.core.comparison import compare
 from ratchet.core.errors import TerminalError
 from ratchet.core.evaluation import EvalReport, TaskReport, parse_report, sample_id
 from ratchet.core.model_folder import BadModelFolder
-from ratchet.core.refs import FileRef, FolderRef
+from ratchet.core.refs import FolderRef
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs, Stopping
 from ratchet.evaluate.harness import UnusableModel
 from ratchet.evaluate.rows import BadRows
@@ -47,22 +47,6 @@ metadata: {version: "1"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    root = tmp_path_factory.mktemp("platform")
-    return World(Settings(root=root), root / "work")
-
-
-@pytest.fixture(scope="module")
-def model(folder: Path, world: World) -> FolderRef:
-    return world.store.put_folder(folder)
-
-
-@pytest.fixture(scope="module")
 def said(folder: Path) -> list[str]:
     """What the model answers, one question at a time, without lm-eval."""
     import torch
@@ -86,10 +70,6 @@ def rows(said: list[str]) -> list[dict[str, object]]:
         {"id": str(number), "prompt": question, "answer": answer if number < NUM_RIGHT else "something else"}
         for number, (question, answer) in enumerate(zip(QUESTIONS, said, strict=True))
     ]
-
-
-def put(world: World, rows: list[dict[str, object]]) -> FileRef:
-    return world.store.put_bytes("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ def test_a_task_file_names_its_metrics_and_the_fields_that_rows_must_have():
 def test_the_committed_task_files_are_valid(name):
     task = parse_task(name, (TASKS / f"{name}.yaml").read_text("utf-8"))
 
-    assert task.metrics == {"exact_match": True}
+    assert task.metrics["exact_match"] is True
     assert task.config["generation_kwargs"]["do_sample"] is False
     assert len(task.fields) == 2
 

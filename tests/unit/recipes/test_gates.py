@@ -88,12 +88,12 @@ def test_a_bad_task_file_is_refused_with_the_gate(tmp_path):
 
 
 def test_the_gate_of_the_sample_recipe_is_valid():
-    tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic")}
+    tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic", "insults")}
 
     gate = load_gate(GATES / "support.toml", tasks)
     policy = gate.policy
 
     assert set(gate.parity) == {"min_top1_agreement", "min_same_answers", "max_label_accuracy_drop"}
     assert gate.latency == {"max_latency_ratio": 2.0}
-    assert {check.kind for check in policy.checks} == {"floor", "improvement", "no_regression"}
+    assert {check.kind for check in policy.checks} == {"floor", "improvement", "no_regression", "safety"}
     assert {check.task for check in policy.checks if check.kind == "no_regression"} == {"intent", "arithmetic"}

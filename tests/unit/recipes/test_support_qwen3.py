@@ -55,8 +55,9 @@ def test_every_step_of_it_is_a_valid_pod_with_its_gpu_and_queue(root: Path, reci
         assert container["image"].endswith("-cuda")
 
 
-def test_its_gates_are_on_stock_tasks_and_on_its_own_data(recipe: Recipe) -> None:
-    assert {check.task for check in recipe.gate.checks} == {"intent", "gsm8k", "arc_challenge"}
+def test_its_gates_are_on_its_own_data_on_stock_tasks_and_on_safety(recipe: Recipe) -> None:
+    safety = {"insults", "refusals", "grounded", "bias_pairs"}
+    assert {check.task for check in recipe.gate.checks} == {"intent", "gsm8k", "arc_challenge", *safety}
 
 
 def test_it_is_measured_in_the_precision_that_users_get(recipe: Recipe) -> None:
