@@ -88,9 +88,8 @@ lock: | $(UV) ## pin every image's packages anew
 	  $(COMPILE) --constraint containers/constraints.cpu.txt $$(test -f $$overrides && echo --override $$overrides) \
 	    containers/$$image/requirements.in --output-file containers/$$image/requirements.cpu.txt || exit 1; \
 	done
-	for image in train evaluate; do \
-	  env -u UV_FIND_LINKS $(COMPILE) containers/$$image/requirements.in \
-	    --output-file containers/$$image/requirements.cuda.txt || exit 1; \
+	for input in train/requirements.in evaluate/requirements.cuda.in serve/requirements.cuda.in; do \
+	  env -u UV_FIND_LINKS $(COMPILE) containers/$$input \
+	    --output-file containers/$$(dirname $$input)/requirements.cuda.txt || exit 1; \
 	done
-	env -u UV_FIND_LINKS $(COMPILE) containers/serve/requirements.cuda.in --output-file containers/serve/requirements.cuda.txt
 	$(COMPILE) tests/requirements.in --output-file tests/requirements.txt

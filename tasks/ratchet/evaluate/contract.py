@@ -1,5 +1,7 @@
 """evaluate: one model's scores on the recipe's tasks, per sample, by lm-eval."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from ratchet.core.checks import GatePolicy
@@ -29,15 +31,16 @@ class EvaluateInputs(Contract):
     """Rows are asked in `num_looks` equal parts, all of them unless `stopping` ends it.
 
     `trained_on` is prepare's training set: rows that it holds are left out, for the baseline as for the candidate.
-    Two reports can be compared only if both were measured in the same parts.
+    Two reports can be compared only if both were measured in the same parts, by the same engine.
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     model: FolderRef
     tasks: tuple[EvalTask, ...] = Field(min_length=1)
     num_looks: PositiveInt = 1
     stopping: Stopping | None = None
     trained_on: FileRef | None = None
+    engine: Literal["transformers", "vllm"] = "transformers"
     batch_size: PositiveInt = 32
     dtype: str = "float32"
     seed: int = 0

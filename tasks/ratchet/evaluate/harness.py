@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ratchet.core.errors import TerminalError
-from ratchet.core.log import log, progress
+from ratchet.core.log import log
+from ratchet.evaluate.engines import Engine, batch_size_of, load_lm, packages, set_batch_size
 from ratchet.evaluate.rows import Row
 from ratchet.evaluate.task_file import BadTask, TaskFile, nearest
 from ratchet.evaluate.text_metrics import TEXT_METRICS
@@ -28,10 +28,6 @@ OFFLINE = {
 _ANY_METRIC = {"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}
 
 
-class UnusableModel(TerminalError, ValueError):
-    """The model cannot be measured."""
-
-
 @dataclass(frozen=True)
 class LoadedModel:
     """`engine` names what measures."""
@@ -43,13 +39,14 @@ class LoadedModel:
 
     def ask_in_other_batches(self, tasks: Sequence[tuple[TaskFile, Sequence[Row]]]) -> dict[str, list[dict[str, Any]]]:
         """The same in half the batch size: what comes out differently is noise of measuring."""
-        planned, size = self.lm.planned, self.lm.batch_size_per_gpu
+        planned, size = self.lm.planned, batch_size_of(self.lm)
         self.lm.planned += sum(len(rows) for _, rows in tasks)
-        self.lm.batch_size_per_gpu = max(1, size // 2)
+        set_batch_size(self.lm, max(1, size // 2))
         try:
             return self.ask(tasks)
         finally:
-            self.lm.planned, self.lm.batch_size_per_gpu = planned, size
+            self.lm.planned = planned
+            set_batch_size(self.lm, size)
 
     def ask(self, tasks: Sequence[tuple[TaskFile, Sequence[Row]]]) -> dict[str, list[dict[str, Any]]]:
         """Per task lm-eval's record of each row, in the order of the rows, asked in the model's own chat template."""
@@ -73,23 +70,30 @@ class LoadedModel:
 
 
 def load(
-    model: Path, tasks: Sequence[tuple[TaskFile, list[Row]]], *, device: str, dtype: str, batch_size: int, seed: int
+    model: Path,
+    tasks: Sequence[tuple[TaskFile, list[Row]]],
+    *,
+    engine: Engine,
+    device: str,
+    dtype: str,
+    batch_size: int,
+    seed: int,
 ) -> LoadedModel:
     """Have the model ready for the tasks. Raises UnusableModel, BadTask."""
     os.environ.update(OFFLINE)
     with contextlib.redirect_stdout(sys.stderr):
         import lm_eval.api.metrics  # noqa: F401 - it makes the loggers, and the table of metrics
 
-        for name in ("lm_eval", "transformers", "datasets"):
+        for name in ("lm_eval", "transformers", "datasets", "vllm"):
             logging.getLogger(name).setLevel(logging.ERROR)
         _check_metrics([task for task, _ in tasks])
-        lm = _load(model, device, dtype, batch_size)
+        lm = load_lm(engine, model, device=device, dtype=dtype, batch_size=batch_size, seed=seed)
     lm.planned = sum(len(rows) for _, rows in tasks)
     log.info("model loaded", extra={"device": device, "num_samples": lm.planned})
     return LoadedModel(
         lm=lm,
         seed=seed,
-        engine=" ".join([*(f"{name} {version(name)}" for name in ("lm-eval", "transformers", "torch")), device]),
+        engine=" ".join([*(f"{name} {version(name)}" for name in packages(engine)), device]),
         chat_template_sha256=hashlib.sha256(lm.tokenizer.chat_template.encode()).hexdigest(),
     )
 
@@ -118,52 +122,3 @@ def _task_config(task: TaskFile, rows: Sequence[Row]) -> dict[str, Any]:
         "test_split": "test",
         "num_fewshot": 0,
     }
-
-
-def _load(model: Path, device: str, dtype: str, batch_size: int) -> Any:
-    from lm_eval.models.huggingface import HFLM
-
-    class ReportingLm(HFLM):  # type: ignore[misc]
-        """Says how far it is, and refuses prompts that would lose their beginning."""
-
-        planned = answered = 0
-
-        def generate_until(self, requests: list[Any], **_: Any) -> Any:
-            for request in requests:
-                _check_length(self, request)
-            return super().generate_until(requests, disable_tqdm=True)
-
-        def _model_generate(self, context: Any, **settings: Any) -> Any:
-            answers = super()._model_generate(context, **settings)
-            self.answered += len(context)
-            progress(step=self.answered, steps=self.planned)
-            return answers
-
-    try:
-        lm = ReportingLm(
-            pretrained=str(model), device=device, dtype=dtype, batch_size=batch_size, trust_remote_code=False
-        )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise UnusableModel(f"{model}: transformers cannot load this folder: {error}") from error
-    _check_numbers(model, lm.model)
-    # The task says how long an answer may be; the model's own default would win over it.
-    lm.model.generation_config.max_new_tokens = None
-    return lm
-
-
-def _check_numbers(folder: Path, model: Any) -> None:
-    """NaN weights do not raise: the answers come out empty, and look like those of a bad model."""
-    for name, parameter in model.named_parameters():
-        if not parameter.isfinite().all():
-            raise UnusableModel(f"{folder}: tensor {name} holds NaN or infinity; train or convert the model again")
-
-
-def _check_length(lm: Any, request: Any) -> None:
-    prompt, settings = request.args
-    longest = lm.max_length - settings.get("max_gen_toks", lm.max_gen_toks)
-    num_tokens = len(lm.tok_encode(prompt))
-    if num_tokens > longest:
-        raise UnusableModel(
-            f"task {request.task_name}: the prompt {prompt[:60]!r}… has {num_tokens} tokens, the model takes {longest} "
-            "and the answer; leave the row out of the task's data, or take a model with a longer context"
-        )

@@ -42,6 +42,7 @@ def run(inputs: EvaluateInputs, world: World) -> EvaluateOutputs:
         model = load(
             folder,
             list(tasks.values()),
+            engine=inputs.engine,
             device=world.settings.device,
             dtype=inputs.dtype,
             batch_size=inputs.batch_size,

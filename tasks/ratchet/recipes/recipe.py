@@ -53,6 +53,7 @@ class Recipe(Contract):
     method: QloraSettings = QloraSettings()
     tasks: tuple[Task, ...] = Field(min_length=1)
     gate: GatePolicy
+    eval_engine: Literal["transformers", "vllm"] = "transformers"
     eval_batch_size: PositiveInt = 32
     on_inconclusive: Literal["stop", "ask"] = "stop"
     conversion: ConvertSettings = ConvertSettings()
@@ -99,6 +100,7 @@ class Recipe(Contract):
             "tasks": [task.asks(test_split) for task in self.tasks],
             "num_looks": self.gate.num_looks,
             "trained_on": trained_on,
+            "engine": self.eval_engine,
             "batch_size": self.eval_batch_size,
             "dtype": self.serving.dtype,
             "seed": self.seed,

@@ -58,7 +58,8 @@ def recipe(files: PolicyFiles) -> Recipe:
         gate=gate.policy,
         conversion=ConvertSettings(**gate.parity),
         stage=StageSettings(**gate.latency),
-        eval_batch_size=64,
+        eval_engine="vllm",
+        eval_batch_size=256,
         conversion_blocks=False,  # a phone's bundle of a 4B model is welcome, not required
         serving=ServingSettings(replicas=2, dtype="bfloat16", max_model_len=4096, max_num_seqs=128),
         pods={

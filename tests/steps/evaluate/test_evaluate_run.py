@@ -18,7 +18,7 @@ from ratchet.core.evaluation import EvalReport, TaskReport, parse_report, sample
 from ratchet.core.model_folder import BadModelFolder
 from ratchet.core.refs import FolderRef
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs, Stopping
-from ratchet.evaluate.harness import UnusableModel
+from ratchet.evaluate.engines import NoEngine, UnusableModel
 from ratchet.evaluate.rows import BadRows
 from ratchet.evaluate.run import run
 from ratchet.evaluate.task_file import BadTask
@@ -137,7 +137,7 @@ def test_a_cut_asks_some_of_the_rows_and_scores_them_alike(ask, report):
 
 def test_progress_is_told_to_the_end(ask, monkeypatch):
     told = []
-    monkeypatch.setattr("ratchet.evaluate.harness.progress", lambda **fields: told.append(fields))
+    monkeypatch.setattr("ratchet.evaluate.engines.progress", lambda **fields: told.append(fields))
 
     ask()
 
@@ -227,6 +227,11 @@ def test_a_prompt_that_would_lose_its_beginning_is_refused(world, model, rows):
 
     assert "task labels: the prompt" in message
     assert f"the model takes {512 - ANSWER_TOKENS} and the answer" in message
+
+
+def test_an_engine_that_is_not_installed_is_named(ask):
+    with pytest.raises(NoEngine, match="no vllm: the recipe's eval_engine is 'vllm', which the CUDA image"):
+        ask(engine="vllm")
 
 
 def test_a_model_with_nan_weights_is_refused_and_not_scored_as_bad(world, folder, tmp_path, rows):

@@ -88,7 +88,9 @@ def test_a_bad_task_file_is_refused_with_the_gate(tmp_path):
 
 
 def test_the_gate_of_the_sample_recipe_is_valid():
-    tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic", "insults")}
+    tasks = {
+        name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic", "insults")
+    }
 
     gate = load_gate(GATES / "support.toml", tasks)
     policy = gate.policy
