@@ -1,7 +1,7 @@
 """The weekly release DAG of this platform's recipe: from the newest dataset version to a promoted, watched model.
 
 Read `release` from top to bottom: it is the chain. Every task is one step of `ratchet.steps`, but for
-the two short cuts (a verdict that stops the run) and the person's approval.
+the short cuts (a verdict that stops the run) and the person's approval.
 """
 
 from datetime import timedelta
@@ -184,7 +184,16 @@ def release(recipe: Recipe) -> DAG:
             approvers=recipe.approvers,
             timeout_hours=recipe.approval_timeout_hours,
         )
-        promote = step(step="promote", inputs={"proposal": proposal, "approvers": recipe.approvers})
+        promote = step(
+            step="promote",
+            inputs={
+                "proposal": proposal,
+                "approvers": recipe.approvers,
+                "canary": recipe.trying(data["test"], after["report"]) if SETTINGS.can_share_traffic else None,
+            },
+            execution_timeout=timedelta(hours=12),
+        )
+        has_users = proceed_unless_stopped("has_users", promote.output["verdict"], "stop")
         bake = step(
             step="bake",
             inputs={
@@ -203,7 +212,19 @@ def release(recipe: Recipe) -> DAG:
             inputs={"line": recipe.line, "release_id": what["release_id"], "model": tuned["model"]},
         ).as_teardown(setups=stage)
 
-        gate >> good_enough >> convert >> stage >> report >> worth_asking >> approve >> promote >> bake >> unload
+        (
+            gate
+            >> good_enough
+            >> convert
+            >> stage
+            >> report
+            >> worth_asking
+            >> approve
+            >> promote
+            >> has_users
+            >> bake
+            >> unload
+        )
     return dag
 
 

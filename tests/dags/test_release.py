@@ -15,7 +15,7 @@ from ratchet.steps import STEPS
 ROOT = Path(__file__).parent.parent.parent
 CHAIN = [
     *("resolve", "validate", "prepare", "finetune", "evaluate_candidate", "gate", "good_enough", "convert", "stage"),
-    *("report", "worth_asking", "approve", "promote", "bake", "unload"),
+    *("report", "worth_asking", "approve", "promote", "has_users", "bake", "unload"),
 ]
 
 

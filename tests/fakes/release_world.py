@@ -13,12 +13,15 @@ from tests.fakes.registry import FakeRegistry
 
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.probe import why_not_serving
+from ratchet.clients.router import MovedMeanwhile, Traffic
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import LocalBucket, Store, StoreAway
 from ratchet.clients.world import World
 from ratchet.core.releases import Colour, production
 from ratchet.core.rollout import RouterState, first_state
 from ratchet.rollback.contract import RollbackInputs
+
+ANSWER = "label"  # what every engine says, but for those that are bad
 
 
 class Killed(BaseException):
@@ -85,8 +88,15 @@ class Switch:
     def url(self) -> str:
         return "http://127.0.0.1:9"
 
+    def why_no_canary(self) -> str | None:
+        return None
+
+    def traffic(self, colour: Colour) -> Traffic | None:
+        return None
+
     def write(self, state: RouterState, instead_of: RouterState | None) -> None:
-        assert self.state == instead_of
+        if self.state != instead_of:
+            raise MovedMeanwhile("somebody else wrote")
 
         def take() -> None:
             self.state = state
@@ -203,16 +213,23 @@ def rollback(by: str = "omar", reason: str = "slow answers", to_release: str = "
 
 
 class _Engine(BaseHTTPRequestHandler):
-    """Answers for the model that the path names, /<digest>/v1/completions; for another one with 404, as engines do."""
+    """Answers for the model that the path names, /<digest>/v1/completions; for another one with 404, as engines do.
+
+    Users' line is another of its names. A digest in `bad` answers chats with what nobody evaluated.
+    """
 
     logprob = -0.1
+    bad: frozenset[str] = frozenset()
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         held = self.path.split("/")[1]
-        choice = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
+        choice: dict[str, Any] = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
+        if self.path.endswith("/chat/completions"):
+            said = "garbage" if held in self.bad else ANSWER
+            choice = {"message": {"content": said}, "finish_reason": "stop"}
         body = json.dumps({"choices": [choice]}).encode()
-        self.send_response(200 if asked["model"] == held else 404)
+        self.send_response(200 if asked["model"] in (held, ReleaseWorld.line) else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -221,9 +238,9 @@ class _Engine(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answering(logprob: float = -0.1) -> Iterator[str]:
+def answering(logprob: float = -0.1, bad: frozenset[str] = frozenset()) -> Iterator[str]:
     """The URL below which every model has an engine that answers."""
-    handler = type("Engine", (_Engine,), {"logprob": logprob})
+    handler = type("Engine", (_Engine,), {"logprob": logprob, "bad": bad})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:

@@ -1,6 +1,7 @@
 """A router in memory, held to the same tests as EnvoyRouter (tests/unit/clients/test_router.py)."""
 
-from ratchet.clients.router import MovedMeanwhile
+from ratchet.clients.router import MovedMeanwhile, Traffic
+from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState
 
 
@@ -19,3 +20,9 @@ class FakeRouter:
 
     def url(self) -> str:
         return self.base_url
+
+    def why_no_canary(self) -> str | None:
+        return None
+
+    def traffic(self, colour: Colour) -> Traffic | None:
+        return None

@@ -5,20 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from ratchet.bake.contract import BakeSettings
+from ratchet.clients.probe import Probe
 from ratchet.core.checks import Verdict
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One request through the edge. `problem` is why it failed; the other fields are of those that were answered.
-
-    A golden probe has `agrees`, a timed one has `latency_ms`.
-    """
-
-    problem: str | None = None
-    release: str | None = None
-    latency_ms: float | None = None
-    agrees: bool | None = None
 
 
 @dataclass(frozen=True)

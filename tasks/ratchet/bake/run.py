@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ratchet.bake.contract import BakeInputs, BakeOutputs
-from ratchet.bake.judge import Expected, Judgement, Probe, conclude, median_latency_ms
+from ratchet.bake.judge import Expected, Judgement, conclude, median_latency_ms
 from ratchet.bake.watch import watch
 from ratchet.clients.openai import EngineAway, RequestRefused, chat
+from ratchet.clients.probe import Probe
 from ratchet.clients.settle import author, settle, settle_or_wait
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError

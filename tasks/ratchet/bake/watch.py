@@ -4,9 +4,9 @@ import time
 from collections.abc import Sequence
 
 from ratchet.bake.contract import BakeSettings
-from ratchet.bake.judge import Expected, Probe, breach
-from ratchet.clients.openai import EngineAway, RequestRefused, chat, timed_chat
-from ratchet.core.golden import Golden, agrees
+from ratchet.bake.judge import Expected, breach
+from ratchet.clients.probe import Probe, probe
+from ratchet.core.golden import Golden
 from ratchet.core.log import progress
 
 PROGRESS_SECONDS = 5.0
@@ -21,7 +21,7 @@ def watch(url: str, line: str, golden: Sequence[Golden], expected: Expected, set
     while not _is_over(time.monotonic() - started, len(probes), settings) and not breach(probes, expected, settings):
         began = time.monotonic()
         asked = golden[len(probes) // 2 % len(golden)]
-        probes.append(_probe(url, line, asked, settings, timed=len(probes) % 2 == 1))
+        probes.append(probe(url, line, asked, settings.max_answer_tokens, timed=len(probes) % 2 == 1))
         if time.monotonic() - last_said >= PROGRESS_SECONDS:
             last_said = time.monotonic()
             failed = sum(probe.problem is not None for probe in probes)
@@ -39,14 +39,3 @@ def _is_over(elapsed: float, num_probes: int, settings: BakeSettings) -> bool:
     if num_probes >= settings.min_requests:
         return elapsed >= settings.duration_seconds
     return elapsed >= MAX_STRETCH * settings.duration_seconds
-
-
-def _probe(url: str, line: str, asked: Golden, settings: BakeSettings, timed: bool) -> Probe:
-    try:
-        if timed:
-            answer = timed_chat(url, line, asked.prompt)
-            return Probe(release=answer.release, latency_ms=answer.latency_ms)
-        answer = chat(url, line, asked.prompt, settings.max_answer_tokens)
-        return Probe(release=answer.release, agrees=agrees(asked, answer.text, answer.truncated))
-    except (EngineAway, RequestRefused) as error:
-        return Probe(problem=str(error))

@@ -117,6 +117,9 @@ def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
         )
     elif tasks["bake"].state == "success":
         console.print(f"{release_id} is in production")
+    elif tasks["promote"].state == "success":
+        reason = airflow.output(run.dag_id, run.run_id, "promote", "reason")
+        console.print(f"{release_id} was given up in its canary: {reason}; users are on production as before")
     else:
         verdict = airflow.output(run.dag_id, run.run_id, "gate", "verdict")
         console.print(f"{release_id} was not released (gate: {verdict}); production is unchanged")

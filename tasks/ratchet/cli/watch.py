@@ -18,7 +18,7 @@ from ratchet.core.log import PROGRESS
 
 CHAIN = (
     *("resolve", "validate", "prepare", "finetune", "evaluate_baseline", "evaluate_candidate", "gate", "good_enough"),
-    *("convert", "stage", "report", "worth_asking", "approve", "promote", "bake", "unload"),
+    *("convert", "stage", "report", "worth_asking", "approve", "promote", "has_users", "bake", "unload"),
 )
 ENDED = frozenset({"success", "failed"})
 AT_WORK = frozenset({"running", "deferred"})  # deferred: its pod runs, and no worker waits for it

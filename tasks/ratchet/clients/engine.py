@@ -4,7 +4,6 @@
 <state>/serving/models/<sha256>/     the model folders, fetched from the store
 """
 
-import re
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from pydantic import ValidationError
 
+from ratchet.clients.edge_counts import NoEdge, edge_counts
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
 from ratchet.clients.probe import why_not_serving
@@ -29,8 +29,6 @@ COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NUM_LOG_LINES = 12
-# cluster.green.upstream_rq_active: 0
-_IN_FLIGHT = re.compile(r"^cluster\.\w+\.upstream_rq_(?:active|pending_active): (\d+)$", re.MULTILINE)
 
 
 class LoadedModel(Contract):
@@ -170,17 +168,11 @@ def requests_in_flight(ports: Ports, colour: Colour) -> int | None:
     The edge counts from the moment it chose the colour; vLLM's own gauges know a request only after its next step, and
     say 0 until then. 0 when there is no edge, since then there is nothing to wait for; None when it does not say.
     """
-    import httpx
-
-    asked = {"filter": rf"^cluster\.{colour}\.upstream_rq_(active|pending_active)$"}
     try:
-        page = http_client().get(f"http://127.0.0.1:{ports.edge_admin}/stats", params=asked, timeout=5.0)
-        counts = _IN_FLIGHT.findall(page.raise_for_status().text)
-    except httpx.ConnectError:
+        found = edge_counts(ports, colour, ("upstream_rq_active", "upstream_rq_pending_active"))
+    except NoEdge:
         return 0
-    except httpx.HTTPError:
-        return None
-    return sum(map(int, counts)) if counts else None
+    return sum(found.values()) if found else None
 
 
 def _is_up(url: str) -> bool:

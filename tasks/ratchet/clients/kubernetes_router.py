@@ -13,7 +13,7 @@ from ratchet.clients.engine import COLOURS
 from ratchet.clients.http import http_client
 from ratchet.clients.kubernetes_engine import PORT
 from ratchet.clients.openai import COLOUR_HEADER
-from ratchet.clients.router import BrokenRoutes, EdgeLags, MovedMeanwhile
+from ratchet.clients.router import BrokenRoutes, EdgeLags, MovedMeanwhile, Traffic
 from ratchet.clients.settings import Settings
 from ratchet.core.log import log
 from ratchet.core.releases import Colour
@@ -58,6 +58,12 @@ class _AnnotatedRouter:
 
     def url(self) -> str:
         return f"http://{self.line}.{self.namespace}.svc:{PORT}"
+
+    def why_no_canary(self) -> str | None:
+        return None
+
+    def traffic(self, colour: Colour) -> Traffic | None:  # noqa: ARG002 - the gateways' counters differ
+        return None
 
     def _object(self) -> dict[str, Any]:
         return self.cluster.read(self.group, self.kind, self.line)
@@ -125,6 +131,9 @@ class ServiceRouter(_AnnotatedRouter):
 
     group, kind = "api/v1", "services"
 
+    def why_no_canary(self) -> str | None:
+        return f"{self._where()} has one selector, so all users are on one colour; a cluster with Gateway API can share"
+
     def _traffic(self, state: RouterState, found: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         return {"selector": {COLOUR_LABEL: state.active}}
 
@@ -140,7 +149,14 @@ class GatewayRouter(_AnnotatedRouter):
     def _traffic(self, state: RouterState, found: dict[str, Any]) -> dict[str, Any]:
         first, *others = found["spec"]["rules"]
         backends = [self._backend(colour, state.weights.get(colour, 0)) for colour in COLOURS]
-        return {"rules": [{**first, "backendRefs": backends}, *others]}
+        return {"rules": [{**first, "backendRefs": backends, "filters": self._filters(state, first)}, *others]}
+
+    def _filters(self, state: RouterState, rule: dict[str, Any]) -> list[dict[str, Any]]:
+        kept = [entry for entry in rule.get("filters") or () if entry["type"] != "RequestMirror"]
+        if state.shadow is None:
+            return kept
+        backend = {"name": f"{self.line}-{state.shadow}", "port": PORT}
+        return [*kept, {"type": "RequestMirror", "requestMirror": {"backendRef": backend}}]
 
     def _backend(self, colour: Colour, weight: int) -> dict[str, Any]:
         return {"name": f"{self.line}-{colour}", "port": PORT, "weight": weight}

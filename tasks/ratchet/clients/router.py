@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from ratchet.clients.edge_counts import NoEdge, edge_counts
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
@@ -23,11 +25,27 @@ from ratchet.core.rollout import RouterState
 ROUTES_FILE = "routes.json"
 ROUTES_NAME = "ratchet"
 VERSION_HEADER = "x-ratchet-version"
+# A client that sends the same value with each request of a conversation stays on one colour throughout a canary.
+CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
 # for them.
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
 TAKEN_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Users' requests that a colour has ended since the edge was started."""
+
+    num_requests: int
+    num_failed: int
+
+    def since(self, before: "Traffic") -> "Traffic":
+        """An edge that was restarted meanwhile counts from nothing."""
+        if self.num_requests < before.num_requests:
+            return self
+        return Traffic(self.num_requests - before.num_requests, self.num_failed - before.num_failed)
 
 
 class BrokenRoutes(TerminalError, ValueError):
@@ -60,6 +78,14 @@ class Router(Protocol):
 
     def url(self) -> str:
         """Base URL where users ask, without /v1."""
+        ...
+
+    def why_no_canary(self) -> str | None:
+        """Why requests cannot be shared between the colours; None when they can."""
+        ...
+
+    def traffic(self, colour: Colour) -> Traffic | None:
+        """What users asked of `colour` so far; None when nobody counts."""
         ...
 
 
@@ -104,6 +130,19 @@ class EnvoyRouter:
 
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.edge}"
+
+    def why_no_canary(self) -> str | None:
+        return None
+
+    def traffic(self, colour: Colour) -> Traffic | None:
+        failures = ("upstream_rq_5xx", "upstream_rq_rx_reset")  # refused or not reached; cut while it was answered
+        try:
+            found = edge_counts(self.ports, colour, ("upstream_rq_completed", *failures))
+        except NoEdge:
+            return None
+        cut = found.get("upstream_rq_rx_reset", 0)
+        failed = found.get("upstream_rq_5xx", 0) + cut
+        return Traffic(found["upstream_rq_completed"] + cut, failed) if "upstream_rq_completed" in found else None
 
     def _version_in_force(self) -> str | None:
         """None when the edge is down. One worker thread (local/edge.py) makes one answer speak for all."""
@@ -164,10 +203,15 @@ def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:
 
 
 def _to_colours(state: RouterState) -> dict[str, Any]:
+    # The active colour first: as the canary's share grows at the end, those that have it keep it.
+    weights = sorted(state.weights.items(), key=lambda item: item[0] != state.active)
     return {
         "weighted_clusters": {
-            "clusters": [_cluster(state, colour, weight) for colour, weight in state.weights.items() if weight]
+            "clusters": [_cluster(state, colour, weight) for colour, weight in weights if weight],
+            "use_hash_policy": True,
         },
+        "hash_policy": [{"header": {"header_name": CONVERSATION_HEADER}}],
+        "request_mirror_policies": [{"cluster": state.shadow}] if state.shadow else [],
         "timeout": "0s",  # an answer streams for as long as it is; idle_timeout ends one that is stuck
         "idle_timeout": "300s",
         # Nothing of these requests has reached an engine, so a second try cannot make a second answer.

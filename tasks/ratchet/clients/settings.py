@@ -107,6 +107,11 @@ class Settings(Contract):
         return Path(os.environ.get(SECRETS_VARIABLE) or self.state / "secrets")
 
     @property
+    def can_share_traffic(self) -> bool:
+        """Can two colours answer at once? A Service has one selector."""
+        return self.runtime == "process" or self.kubernetes.router == "gateway"
+
+    @property
     def users_url(self) -> str:
         """Where people ask the model in production, without /v1."""
         if self.runtime == "kubernetes":

@@ -13,9 +13,9 @@ from ratchet.clients.ledger import Ledger
 from ratchet.clients.world import World
 from ratchet.core.errors import RatchetError
 from ratchet.core.log import log
-from ratchet.core.refs import FolderRef
-from ratchet.core.releases import LedgerEvent
-from ratchet.core.rollout import Author, RouterState, Unexplained, unrecorded
+from ratchet.core.refs import FolderRef, blob_uri
+from ratchet.core.releases import Colour, LedgerEvent
+from ratchet.core.rollout import Author, RouterState, Unexplained, unrecorded, without_canary
 
 FOUND_LATER = "the command that moved traffic was cut short; found by the next one"
 
@@ -71,6 +71,47 @@ def settle_or_wait(world: World, line: str, state: RouterState, model: FolderRef
             log.warning("the event cannot wait on disk either", extra={"error": str(failure)})
         return False
     return True
+
+
+def end_canary(world: World, line: str, state: RouterState, who: Author) -> tuple[RouterState, bool]:
+    """All users back to where they belong, then the event; it waits when the ledger cannot be written.
+
+    Returns the state in force, and whether the ledger knows.
+
+    Raises:
+        MovedMeanwhile: somebody else moved traffic since `state` was read.
+    """
+    tried = state.canary
+    if tried is None:
+        return state, True
+    after = without_canary(state)
+    world.router.write(after, instead_of=state)
+    log.warning("the canary is ended", extra={"release": state.releases[tried], "by": who.by, "why": who.note})
+    event = LedgerEvent(
+        line=line,
+        kind="aborted",
+        at=who.at,
+        by=who.by,
+        release_id=state.releases[tried],
+        model=_held(world, state, tried),
+        colour=tried,
+        note=who.note,
+    )
+    try:
+        _flush(world.ledger(line), event)
+    except (RatchetError, OSError) as error:
+        log.warning("the canary's end waits: the ledger cannot be written", extra={"error": str(error)})
+        _wait(world, event)
+        return after, False
+    return after, True
+
+
+def _held(world: World, state: RouterState, colour: Colour) -> FolderRef:
+    """What the colour was given; a model that is not loaded any more is known by its digest alone."""
+    loaded, sha256 = world.engine.loaded(colour), state.models[colour]
+    if loaded and loaded.model.sha256 == sha256:
+        return loaded.model
+    return FolderRef(uri=blob_uri(sha256), sha256=sha256, bytes=0)
 
 
 def _flush(ledger: Ledger, event: LedgerEvent) -> None:

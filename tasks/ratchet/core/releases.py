@@ -9,7 +9,7 @@ from ratchet.core.contract import Contract, Sha256
 from ratchet.core.refs import FolderRef
 
 Colour = Literal["blue", "green"]
-EventKind = Literal["bootstrap", "approved", "rejected", "promoting", "promoted", "baked", "rolled_back"]
+EventKind = Literal["bootstrap", "approved", "rejected", "promoting", "aborted", "promoted", "baked", "rolled_back"]
 
 
 class Evidence(Contract):
@@ -101,9 +101,20 @@ def last_decision(events: Sequence[LedgerEvent], release_id: str) -> LedgerEvent
 
 
 def open_intents(events: Sequence[LedgerEvent]) -> list[LedgerEvent]:
-    """The intents to promote since production last changed, oldest first."""
+    """The intents to promote since production last changed, oldest first; without those that were given up."""
     live = production(events)
-    return [e for e in events if e.kind == "promoting" and (live is None or e.seq > live.seq)]
+    since = [e for e in events if live is None or e.seq > live.seq]
+    given_up = [e for e in since if e.kind == "aborted"]
+    return [
+        e for e in since if e.kind == "promoting" and not any(_same(e, end) and end.seq > e.seq for end in given_up)
+    ]
+
+
+def aborted_since_decision(events: Sequence[LedgerEvent], release_id: str) -> LedgerEvent | None:
+    """The event that gave the promotion up, if that was after the newest word on the release."""
+    decision = last_decision(events, release_id)
+    after = [e for e in events if decision is not None and e.seq > decision.seq]
+    return next((e for e in reversed(after) if e.kind == "aborted" and e.release_id == release_id), None)
 
 
 def refusal(events: Sequence[LedgerEvent], event: LedgerEvent) -> str | None:
@@ -124,6 +135,10 @@ def refusal(events: Sequence[LedgerEvent], event: LedgerEvent) -> str | None:
         "promoting": (
             approval is not None and approval.kind == "approved" and _same(approval, event),
             "no approval of this release with this model stands before it",
+        ),
+        "aborted": (
+            any(_same(intent, event) for intent in intents),
+            "no intent to promote this release with this model stands",
         ),
         "promoted": (
             any(_same(intent, event) for intent in intents),

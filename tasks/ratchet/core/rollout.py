@@ -23,6 +23,9 @@ from ratchet.core.releases import (
 class RouterState(Contract):
     """`weights` are percent of new requests per colour; `active` has the users, `previous` can be gone back to at once.
 
+    While a canary is under way the other colour has a weight too, or is the `shadow`: it gets a copy of each request,
+    and its answers are dropped. The users still belong to `active`: without a word from anybody they stay there.
+
     `releases` and `models` name what each colour serves, as release id and model digest, so that roll-back needs only
     this record. `ledger_seq` is the event that last ordered traffic to move forward; a roll-back leaves it as it is,
     so that an intent which was carried out and undone is told from one that was never carried out.
@@ -34,6 +37,7 @@ class RouterState(Contract):
     releases: dict[Colour, str]
     models: dict[Colour, str]
     ledger_seq: NonNegativeInt | None
+    shadow: Colour | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -41,6 +45,8 @@ class RouterState(Contract):
             raise ValueError(f"{self.active} is active, but `releases` and `models` do not say what it serves")
         if sum(self.weights.values()) != 100:
             raise ValueError(f"weights are percent and must sum to 100, got {self.weights}")
+        if self.shadow == self.active:
+            raise ValueError(f"{self.active} has the users, so it cannot be their shadow")
         return self
 
     @property
@@ -50,6 +56,12 @@ class RouterState(Contract):
     @property
     def active_model(self) -> str:
         return self.models[self.active]
+
+    @property
+    def canary(self) -> Colour | None:
+        """The colour that is being tried with users' requests; None when there is none."""
+        tried = other(self.active)
+        return tried if self.weights.get(tried, 0) or self.shadow == tried else None
 
     def serves(self, release_id: str, model_sha256: str) -> bool:
         return self.active_release == release_id and self.active_model == model_sha256
@@ -94,6 +106,28 @@ def switched_to(state: RouterState, colour: Colour, release_id: str, model_sha25
         models={**state.models, colour: model_sha256},
         ledger_seq=seq,
     )
+
+
+def with_canary(state: RouterState, release_id: str, model_sha256: str, percent: int) -> RouterState:
+    """The other colour gets `percent` of the requests; with 0 it is the shadow of those that `active` answers.
+
+    Nothing is previous then: the colour that could be gone back to holds the candidate.
+    """
+    tried = other(state.active)
+    return state.model_copy(
+        update={
+            "previous": None,
+            "weights": {state.active: 100 - percent, tried: percent},
+            "releases": {**state.releases, tried: release_id},
+            "models": {**state.models, tried: model_sha256},
+            "shadow": None if percent else tried,
+        }
+    )
+
+
+def without_canary(state: RouterState) -> RouterState:
+    """All traffic on the colour that has the users anyway."""
+    return state.model_copy(update={"weights": _all_to(state.active), "shadow": None})
 
 
 def swapped_back(state: RouterState) -> RouterState:

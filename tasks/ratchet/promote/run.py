@@ -1,18 +1,22 @@
-"""Intent into the ledger, traffic, the rest into the ledger, aliases. Killed anywhere and run again, it finishes."""
+"""Intent into the ledger, the canary, traffic, the rest into the ledger, aliases. Killed and run again, it finishes."""
 
 import time
 from datetime import UTC, datetime
 
 from ratchet.clients.registry import follow_ledger
-from ratchet.clients.settle import settle
+from ratchet.clients.settle import author, end_canary, settle
 from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
-from ratchet.core.releases import LedgerEvent, production
+from ratchet.core.releases import LedgerEvent, aborted_since_decision, production
 from ratchet.core.rollout import RouterState, other, switched_to
+from ratchet.promote.canary import try_with_users
 from ratchet.promote.contract import PromoteInputs, PromoteOutputs
+from ratchet.promote.judge import Judgement
 from ratchet.promote.plan import Preview, plan
+
+BY = "canary"
 
 
 def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
@@ -20,13 +24,21 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
     state = world.router.read()
     if state is None:
         raise TerminalError("no colour has the users yet: run `ratchet up`, then the release again")
-    preview = _look_at_preview(world, state, inputs)
     ledger = world.ledger(inputs.line)
+    if given_up := aborted_since_decision(ledger.events(), inputs.release_id):
+        reason = f"given up by {given_up.by}: {given_up.note}"
+        return _given_up(inputs, world, state, Judgement("FAIL", reason), given_up.by)
+    _refuse_impossible_canary(inputs, world)
+    preview = _look_at_preview(world, state, inputs)
     before = state
     intent = ledger.append(lambda events: plan(events, before, preview, inputs, datetime.now(UTC)))
     switch_seconds = 0.0
     if intent:
-        state, switch_seconds = _move(world, before, intent)
+        if inputs.canary:
+            state, judgement = try_with_users(world, inputs.canary, state, intent)
+            if judgement.verdict != "PASS":
+                return _given_up(inputs, world, state, judgement, BY)
+        state, switch_seconds = _move(world, state, intent)
     settle(world, inputs.line)
     events = ledger.events()
     follow_ledger(world.registry, inputs.line, events)
@@ -42,6 +54,26 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
         ledger_seq=live.seq if live else 0,
         switch_seconds=switch_seconds,
     )
+
+
+def _given_up(inputs: PromoteInputs, world: World, state: RouterState, judgement: Judgement, by: str) -> PromoteOutputs:
+    """Everybody is back on production, and the ledger says why."""
+    state, _ = end_canary(world, inputs.line, state, author(by, judgement.reason))
+    live = production(world.ledger(inputs.line).events())
+    log.warning("not promoted", extra={"release": inputs.release_id, "reason": judgement.reason})
+    return PromoteOutputs(
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        active=state.active,
+        previous=state.previous,
+        ledger_seq=live.seq if live else 0,
+        switch_seconds=0.0,
+    )
+
+
+def _refuse_impossible_canary(inputs: PromoteInputs, world: World) -> None:
+    if inputs.canary and (problem := world.router.why_no_canary()):
+        raise TerminalError(f"the recipe asks for a canary, but {problem}; or take `canary` out of the recipe")
 
 
 def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) -> Preview:

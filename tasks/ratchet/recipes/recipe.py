@@ -12,6 +12,7 @@ from ratchet.core.refs import FileRef
 from ratchet.core.serving import ServingSettings
 from ratchet.finetune.contract import QloraSettings
 from ratchet.prepare.contract import SplitPolicy
+from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.resources import TINY, PodResources
 from ratchet.stage.contract import StageSettings
 from ratchet.validate.contract import DataRules
@@ -34,6 +35,7 @@ class Recipe(Contract):
     """One model line. One recipe, one release DAG.
 
     `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
+    Without `canary` all users move to an approved candidate at once.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -59,6 +61,7 @@ class Recipe(Contract):
     conversion: ConvertSettings = ConvertSettings()
     conversion_blocks: bool = True
     stage: StageSettings = StageSettings()
+    canary: CanarySettings | None = None
     bake: BakeSettings = BakeSettings()
     serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
@@ -104,6 +107,17 @@ class Recipe(Contract):
             "batch_size": self.eval_batch_size,
             "dtype": self.serving.dtype,
             "seed": self.seed,
+        }
+
+    def trying(self, test_split: Any, candidate_report: Any) -> dict[str, Any] | None:
+        """The canary of promote's inputs."""
+        if self.canary is None:
+            return None
+        return {
+            "settings": self.canary,
+            "prompts": test_split,
+            "candidate_report": candidate_report,
+            "task": self.split_task.name,
         }
 
     @property

@@ -1,6 +1,7 @@
 """The sample model line: support tickets are labelled with their intent."""
 
 from ratchet.convert.contract import ConvertSettings
+from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 from ratchet.stage.contract import StageSettings
@@ -23,5 +24,6 @@ def recipe(files: PolicyFiles) -> Recipe:
         gate=gate.policy,
         conversion=ConvertSettings(**gate.parity),
         stage=StageSettings(**gate.latency),
+        canary=CanarySettings(),
         approvers=("release-manager",),
     )

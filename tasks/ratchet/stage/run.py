@@ -7,7 +7,7 @@ from statistics import median
 from ratchet.clients.engine import Engine, LoadedModel
 from ratchet.clients.openai import Answer, chat, timed_chat
 from ratchet.clients.world import World
-from ratchet.core.errors import NothingToDo, RatchetError, TerminalError
+from ratchet.core.errors import NothingToDo, RatchetError, TerminalError, TransientError
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
@@ -57,6 +57,11 @@ def _state_before(inputs: StageInputs, world: World) -> RouterState:
     state = world.router.read()
     if state is None:
         raise TerminalError("nothing is in production, so there is no preview colour yet: run `ratchet up`")
+    if state.canary:
+        raise TransientError(
+            f"{state.canary} is answering users as the canary of {state.releases[state.canary]}: it must not be "
+            "loaded over; wait for its end, or end it with `ratchet rollback`"
+        )
     if state.active_model == inputs.model.sha256:
         raise NothingToDo(
             f"{state.active} serves exactly this model to users already, as {state.active_release}: nothing to stage"

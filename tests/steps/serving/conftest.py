@@ -34,7 +34,7 @@ class Serving:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         config = folder / "ratchet.toml"
-        ports = _free_ports("edge", "edge_admin", "blue", "green")
+        ports = free_ports("edge", "edge_admin", "blue", "green")
         environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
         lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
         config.write_text("\n".join(lines) + "\n")
@@ -127,7 +127,7 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def _free_ports(*names: str) -> dict[str, int]:
+def free_ports(*names: str) -> dict[str, int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
     ports = {name: taken.getsockname()[1] for name, taken in zip(names, sockets, strict=True)}
     for taken in sockets:

@@ -1,7 +1,8 @@
 import pytest
 
 from ratchet.bake.contract import BakeSettings
-from ratchet.bake.judge import Expected, Probe, breach, conclude, median_latency_ms
+from ratchet.bake.judge import Expected, breach, conclude, median_latency_ms
+from ratchet.clients.probe import Probe
 
 SETTINGS = BakeSettings(min_requests=20, max_error_rate=0.1, max_latency_ratio=3.0, min_golden_agreement=0.9)
 EXPECTED = Expected(release_id="b", latency_ms=100.0)

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, sha, story
 
 from ratchet.core.errors import TerminalError
-from ratchet.core.releases import LedgerEvent, refusal
+from ratchet.core.releases import LedgerEvent, aborted_since_decision, open_intents, refusal
 from ratchet.core.rollout import (
     Author,
     RouterState,
@@ -13,6 +13,8 @@ from ratchet.core.rollout import (
     switched_to,
     unrecorded,
     went_back_to,
+    with_canary,
+    without_canary,
 )
 
 WHO = Author(by="mia", note="too slow", at=NOON)
@@ -109,3 +111,36 @@ def test_a_cold_start_of_an_older_release_lacks_its_event_too() -> None:
 def test_users_on_something_never_released_is_said_loudly(events: list[LedgerEvent], state: RouterState) -> None:
     with pytest.raises(Unexplained, match="find out who moved traffic"):
         unrecorded(events, state, WHO)
+
+
+def test_a_canary_shares_requests_but_the_users_stay_where_they_are() -> None:
+    tried = with_canary(ON_B, "c", sha("c"), 10)
+
+    assert (tried.active, tried.active_release, tried.canary) == ("green", "b", "blue")
+    assert tried.weights == {"green": 90, "blue": 10}
+    assert tried.previous is None  # blue holds the candidate now, not what could be gone back to
+    assert without_canary(tried).weights == {"green": 100, "blue": 0}
+    assert without_canary(tried).canary is None
+
+
+def test_a_shadow_has_no_share() -> None:
+    tried = with_canary(ON_A, "b", sha("b"), 0)
+
+    assert (tried.shadow, tried.canary, tried.weights) == ("green", "green", {"blue": 100, "green": 0})
+    assert without_canary(tried).shadow is None
+    assert switched_to(tried, "green", "b", sha("b"), seq=2).shadow is None
+
+
+def test_nobody_is_their_own_shadow() -> None:
+    with pytest.raises(ValidationError, match="cannot be their shadow"):
+        RouterState.model_validate({**ON_A.model_dump(), "shadow": "blue"})
+
+
+def test_a_promotion_that_was_given_up_is_no_open_intent() -> None:
+    events = story(*RELEASED[:3], event("aborted", "b", by="canary"))
+
+    assert open_intents(events) == []
+    assert aborted_since_decision(events, "b") == events[-1]
+    assert aborted_since_decision(story(*events, event("approved", "b")), "b") is None
+    assert refusal(events, event("promoted", "b")) is not None
+    assert refusal(events[:2], event("aborted", "b")) is not None
