@@ -57,7 +57,7 @@ STEPS = {
         Step("prepare", PrepareInputs, PrepareOutputs, image="data", revision=1),
         Step("finetune", FinetuneInputs, FinetuneOutputs, image="train", revision=1),
         Step("evaluate", EvaluateInputs, EvaluateOutputs, image="evaluate", revision=4),
-        Step("gate", GateInputs, GateOutputs, image="ops", revision=3),
+        Step("gate", GateInputs, GateOutputs, image="ops", revision=4),
         Step("convert", ConvertInputs, ConvertOutputs, image="convert", revision=2),
         Step("stage", StageInputs, StageOutputs, image="ops", revision=1, acts=True),
         Step("report", ReportInputs, ReportOutputs, image="ops", revision=2),

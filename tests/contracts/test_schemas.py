@@ -13,6 +13,7 @@ from ratchet.core.contract import Contract
 from ratchet.core.datasets import DatasetVersion, Row
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.preference import PreferenceReport, Rated, Review
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState
@@ -20,7 +21,21 @@ from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
 SCHEMAS = Path(__file__).parent / "schemas"
-STORED = (DatasetVersion, ErrorRecord, EvalReport, LedgerEvent, Manifest, Proposal, Recipe, RouterState, Row)
+STORED = (
+    *(
+        DatasetVersion,
+        ErrorRecord,
+        EvalReport,
+        LedgerEvent,
+        Manifest,
+        PreferenceReport,
+        Proposal,
+        Rated,
+        Recipe,
+        Review,
+    ),
+    *(RouterState, Row),
+)
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)
 
 

@@ -15,6 +15,7 @@ from ratchet.clients.store import Store
 from ratchet.core.contract import Contract, canonical_json
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.preference import Rated
 from ratchet.core.releases import LedgerEvent, refusal
 
 MAX_LOST_RACES = 100
@@ -138,6 +139,10 @@ class Ledger(Journal[LedgerEvent]):
 
 def dataset_journal(store: Store, dataset: str) -> Journal[DatasetVersion]:
     return Journal(store, f"datasets/{dataset}", DatasetVersion)
+
+
+def preference_journal(store: Store, candidate_sha256: str, baseline_sha256: str) -> Journal[Rated]:
+    return Journal(store, f"preferences/{candidate_sha256}/{baseline_sha256}", Rated)
 
 
 def _short(sha256: str | None) -> str:

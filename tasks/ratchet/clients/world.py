@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ratchet.clients.registry import Registry
     from ratchet.clients.router import Router
     from ratchet.core.datasets import DatasetVersion
+    from ratchet.core.preference import Rated
 
 
 class World:
@@ -49,6 +50,11 @@ class World:
         from ratchet.clients.ledger import dataset_journal
 
         return dataset_journal(self.store, dataset)
+
+    def preferences(self, candidate_sha256: str, baseline_sha256: str) -> "Journal[Rated]":
+        from ratchet.clients.ledger import preference_journal
+
+        return preference_journal(self.store, candidate_sha256, baseline_sha256)
 
     @cached_property
     def registry(self) -> "Registry":

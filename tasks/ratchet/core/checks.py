@@ -9,6 +9,7 @@ from ratchet.core.contract import Contract
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 CheckKind = Literal["floor", "no_regression", "improvement", "safety"]
+RaterKind = Literal["people", "judge"]
 
 
 class Check(Contract):
@@ -58,21 +59,49 @@ class Check(Contract):
         return self.floor is not None
 
 
+class PreferenceCheck(Contract):
+    """One row of a gate file about which of two answers is the better one, in the eyes of people or of a judge.
+
+    `margin`: how far below one half the mean preference for the candidate may be, in 0 … 1; a tie counts one half.
+    """
+
+    name: str = Field(min_length=1)
+    task: str
+    rater: RaterKind
+    margin: float = Field(default=0.05, gt=0.0, lt=0.5)
+    blocks: bool = True
+
+    @property
+    def threshold(self) -> float:
+        """What the mean preference must be above."""
+        return 0.5 - self.margin
+
+
 class GatePolicy(Contract):
     """All checks of one recipe.
 
     `alpha` is the one-sided error rate, over all looks together; `power` is what the sample sizes were planned for.
     Samples are measured in `num_looks` equal parts, until the answer is known; 1 measures everything at once.
+    `preferences` are judged from ratings, in one look: nothing is measured for them.
     """
 
     alpha: float = Field(default=0.05, gt=0.0, lt=0.5)
     power: float = Field(default=0.8, gt=0.0, lt=1.0)
     num_looks: int = Field(default=10, ge=1, le=20)
     checks: tuple[Check, ...] = Field(min_length=1)
+    preferences: tuple[PreferenceCheck, ...] = ()
+
+    @property
+    def measured_share(self) -> float:
+        """Of α, what FAIL may spend on checks that are measured; ratings have the rest.
+
+        It follows from the policy alone: while `evaluate` measures, nobody knows yet what the ratings will say.
+        """
+        return 0.5 if any(check.blocks for check in self.preferences) else 1.0
 
     @model_validator(mode="after")
     def _each_name_once(self) -> Self:
-        names = [check.name for check in self.checks]
+        names = [*(check.name for check in self.checks), *(check.name for check in self.preferences)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"checks share a name: {twice}")
         return self

@@ -94,7 +94,7 @@ def _settled(
     found: dict[tuple[str, str | None], tuple[Question, Verdict]] = {}
     for look in range(policy.num_looks):
         questions = [question for check in checks for question in _questions(check, candidate, baseline, policy, look)]
-        judged = verdicts(questions, policy.alpha, policy.power, num_guards)
+        judged = verdicts(questions, policy.alpha, policy.power, num_guards, policy.measured_share)
         for question, verdict in zip(questions, judged, strict=True):
             key = question.check.name, question.slice_name
             if key not in found or found[key][1] == "INCONCLUSIVE":

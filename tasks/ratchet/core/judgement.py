@@ -18,7 +18,9 @@ def judge(questions: Sequence[Question], alpha: float, power: float) -> tuple[Ch
     )
 
 
-def verdicts(questions: Sequence[Question], alpha: float, power: float, num_guards: int = 0) -> list[Verdict]:
+def verdicts(
+    questions: Sequence[Question], alpha: float, power: float, num_guards: int = 0, share: float = 1.0
+) -> list[Verdict]:
     """PASS when the bound is on the good side of the threshold, FAIL when it is on the bad side, else INCONCLUSIVE.
 
     Every blocking check must pass, so PASS needs no correction (intersection-union). FAIL is corrected by Holm, since
@@ -27,9 +29,10 @@ def verdicts(questions: Sequence[Question], alpha: float, power: float, num_guar
 
     Args:
         num_guards: slices that will be asked in the end, which the correction counts from the first look on.
+        share: of α that FAIL may spend here; the rest is for checks that are judged elsewhere.
     """
     p_values = [_p_values(question, _estimate(question, alpha, power)) for question in questions]
-    failed = _failed(questions, [p_fail for _, p_fail in p_values], alpha, num_guards)
+    failed = _failed(questions, [p_fail for _, p_fail in p_values], alpha, num_guards, share)
     return [
         "PASS" if p_pass < question.level(alpha) else "FAIL" if index in failed else "INCONCLUSIVE"
         for index, (question, (p_pass, _)) in enumerate(zip(questions, p_values, strict=True))
@@ -41,7 +44,9 @@ def _estimate(question: Question, alpha: float, power: float) -> Estimate | None
     return None if question.lacking() else question.estimate(alpha, power)
 
 
-def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: float, num_guards: int) -> set[int]:
+def _failed(
+    questions: Sequence[Question], p_values: Sequence[float], alpha: float, num_guards: int, share: float
+) -> set[int]:
     blocking = [index for index, question in enumerate(questions) if question.blocks]
     guarding = [index for index, question in enumerate(questions) if question.guards]
     families = [
@@ -56,7 +61,7 @@ def _failed(questions: Sequence[Question], p_values: Sequence[float], alpha: flo
     }
     for family, size in families:
         among = [questions[index] for index in family]
-        level = partial(_share_of_level, among, alpha / len(families), size - len(family))
+        level = partial(_share_of_level, among, share * alpha / len(families), size - len(family))
         failed |= {family[index] for index in holm([p_values[index] for index in family], level)}
     return failed
 

@@ -6,13 +6,17 @@ from ratchet.core.refs import FileRef
 
 
 class GateInputs(Contract):
-    """`improvement` checks block only when the baseline is the untuned base (`baseline_is_bootstrap`)."""
+    """`improvement` checks block only when the baseline is the untuned base (`baseline_is_bootstrap`).
 
-    contract_version: int = 1
+    `ratings`: the newest core.preference.PreferenceReport of each task and kind of rater, as far as there are any.
+    """
+
+    contract_version: int = 2
     candidate_report: FileRef
     baseline_report: FileRef
     baseline_is_bootstrap: bool
     policy: GatePolicy
+    ratings: tuple[FileRef, ...] = ()
 
 
 class GateOutputs(Contract):

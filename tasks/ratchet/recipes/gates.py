@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ratchet.core.checks import Check, GatePolicy
+from ratchet.core.checks import Check, GatePolicy, PreferenceCheck
 from ratchet.core.errors import TerminalError
 from ratchet.evaluate.task_file import TaskFile, nearest, parse_task
 
@@ -37,6 +37,9 @@ JUDGED_ELSEWHERE = {
     },
     "latency": {"answer_ms": ("max_ratio", "max_latency_ratio")},
 }
+# Judged by `gate` too, but from ratings, not from a metric.
+PREFERENCE = "preference"
+GENERATES = "generate_until"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def load_gate(path: Path, tasks: Mapping[str, str]) -> Gate:
         raise BadGate(f"{path.name}: no checks; write at least one [[check]]")
     named = [(f"{path.name}, check {number}", row) for number, row in enumerate(rows, start=1)]
     for where, row in named:
-        if wrong := [key for key in ("name", "kind", "metric") if not isinstance(row.get(key), str)]:
+        needed = ("name", "kind") if row.get("kind") == PREFERENCE else ("name", "kind", "metric")
+        if wrong := [key for key in needed if not isinstance(row.get(key), str)]:
             raise BadGate(f"{where}: {wrong[0]}: expected text, got {row.get(wrong[0])!r}")
     names = [row["name"] for row in rows]
     if twice := {name for name in names if names.count(name) > 1}:
@@ -77,9 +81,11 @@ def load_gate(path: Path, tasks: Mapping[str, str]) -> Gate:
             if setting in limits[row["kind"]]:
                 raise BadGate(f"{where}: another row limits {row['metric']} already: keep one of the two")
             limits[row["kind"]][setting] = limit
-    checks = tuple(_check(where, row, known) for where, row in named if row["kind"] not in JUDGED_ELSEWHERE)
+    measured = [(where, row) for where, row in named if row["kind"] not in (*JUDGED_ELSEWHERE, PREFERENCE)]
+    checks = tuple(_check(where, row, known) for where, row in measured)
+    preferences = tuple(_preference(where, row, known) for where, row in named if row["kind"] == PREFERENCE)
     try:
-        return Gate(GatePolicy(**content, checks=checks), **limits)
+        return Gate(GatePolicy(**content, checks=checks, preferences=preferences), **limits)
     except ValidationError as error:
         raise BadGate(f"{path.name}: {_in_words(error)}") from error
 
@@ -115,9 +121,7 @@ def _check(where: str, row: dict[str, Any], tasks: Mapping[str, TaskFile]) -> Ch
         check = Check(**row)
     except ValidationError as error:
         raise BadGate(f"{where}: {_in_words(error)}") from error
-    if check.task not in tasks:
-        raise BadGate(f"{where}: no task {check.task!r}{nearest(check.task, tasks)}; the recipe has {sorted(tasks)}")
-    task = tasks[check.task]
+    task = _task(where, check.task, tasks)
     _check_known(where, check.task, "metric", check.metric, task.metrics)
     if check.by is not None:
         _check_known(where, check.task, "slicing", check.by, task.slices)
@@ -128,6 +132,27 @@ def _check(where: str, row: dict[str, Any], tasks: Mapping[str, TaskFile]) -> Ch
             f"quality_gates/tasks/{check.task}.yaml (higher_is_better): mend whichever is wrong"
         )
     return check
+
+
+def _preference(where: str, row: Mapping[str, Any], tasks: Mapping[str, TaskFile]) -> PreferenceCheck:
+    fields = {key: value for key, value in row.items() if key != "kind"}
+    _check_keys(where, fields, set(PreferenceCheck.model_fields))
+    try:
+        check = PreferenceCheck(**fields)
+    except ValidationError as error:
+        raise BadGate(f"{where}: {_in_words(error)}") from error
+    output_type = _task(where, check.task, tasks).config["output_type"]
+    if output_type != GENERATES:
+        raise BadGate(
+            f"{where}: task {check.task} is {output_type}, so it has no answers to prefer; expected {GENERATES}"
+        )
+    return check
+
+
+def _task(where: str, name: str, tasks: Mapping[str, TaskFile]) -> TaskFile:
+    if name not in tasks:
+        raise BadGate(f"{where}: no task {name!r}{nearest(name, tasks)}; the recipe has {sorted(tasks)}")
+    return tasks[name]
 
 
 def _check_known(where: str, task: str, what: str, name: str, known: Collection[str]) -> None:

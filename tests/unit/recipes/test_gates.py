@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.core.checks import Check
+from ratchet.core.checks import Check, PreferenceCheck
 from ratchet.evaluate.task_file import BadTask
 from ratchet.recipes.gates import BadGate, load_gate
 
@@ -19,6 +19,7 @@ metadata: {version: "1", slices: [answer]}
 TASKS = {"intent": TASK, "arithmetic": TASK.replace("intent", "arithmetic")}
 ROW = '[[check]]\nname = "kept"\ntask = "intent"\nmetric = "exact_match"\nkind = "no_regression"\nmargin = 0.03\n'
 PARITY = '[[check]]\nname = "bundle"\nkind = "parity"\nmetric = "next_token"\nfloor = 0.95\n'
+PREFERENCE = '[[check]]\nname = "liked"\nkind = "preference"\ntask = "intent"\nrater = "people"\n'
 GATES = Path(__file__).parents[3] / "quality_gates"
 
 
@@ -35,6 +36,16 @@ def test_a_gate_file_becomes_a_policy(tmp_path):
     assert policy.checks == (
         Check(name="kept", task="intent", metric="exact_match", kind="no_regression", margin=0.03, blocks=True),
     )
+
+
+def test_a_row_of_preference_becomes_a_check_of_ratings(tmp_path):
+    policy = load_gate(gate_file(tmp_path, ROW + PREFERENCE + "margin = 0.1\nblocks = false\n"), TASKS).policy
+
+    assert policy.preferences == (
+        PreferenceCheck(name="liked", task="intent", rater="people", margin=0.1, blocks=False),
+    )
+    assert [check.name for check in policy.checks] == ["kept"]
+    assert load_gate(gate_file(tmp_path, ROW + PREFERENCE), TASKS).policy.preferences[0].threshold == 0.45
 
 
 @pytest.mark.parametrize(
@@ -68,6 +79,17 @@ def test_a_gate_file_becomes_a_policy(tmp_path):
         (PARITY.replace("floor", "margin"), "support.toml, check 1: unknown key 'margin'"),
         (PARITY.replace("0.95", "95"), "floor: expected a number above 0 and below 1, got 95"),
         (ROW + ROW, "support.toml: checks share a name: ['kept']"),
+        (
+            ROW + PREFERENCE.replace("people", "crowd"),
+            "check 2: rater: Input should be 'people' or 'judge' (got 'crowd')",
+        ),
+        (ROW + PREFERENCE.replace('rater = "people"\n', ""), "check 2: rater: Field required"),
+        (ROW + PREFERENCE.replace("intent", "intents"), "check 2: no task 'intents', did you mean 'intent'?"),
+        (ROW + PREFERENCE + "margin = 0.5\n", "check 2: margin: Input should be less than 0.5 (got 0.5)"),
+        (ROW + PREFERENCE + "margin = 0\n", "check 2: margin: Input should be greater than 0 (got 0)"),
+        (ROW + PREFERENCE + 'metric = "exact_match"\n', "check 2: unknown key 'metric'"),
+        (ROW + PREFERENCE.replace("liked", "kept"), "support.toml: checks share a name: ['kept']"),
+        (PREFERENCE, "support.toml: checks: Tuple should have at least 1 item"),
     ],
 )
 def test_a_gate_file_that_is_not_understood_is_refused(tmp_path, content, message):
@@ -85,6 +107,13 @@ def test_a_gate_file_that_is_not_there_is_named(tmp_path):
 def test_a_bad_task_file_is_refused_with_the_gate(tmp_path):
     with pytest.raises(BadTask, match="task intent: unknown key 'dataset_path'"):
         load_gate(gate_file(tmp_path, ROW), {"intent": TASK + "dataset_path: json\n"})
+
+
+def test_a_task_without_answers_has_none_to_prefer(tmp_path):
+    silent = {"intent": TASK.replace("generate_until", "multiple_choice")}
+
+    with pytest.raises(BadGate, match="task intent is multiple_choice, so it has no answers to prefer"):
+        load_gate(gate_file(tmp_path, ROW + PREFERENCE), silent)
 
 
 def test_the_gate_of_the_sample_recipe_is_valid():
