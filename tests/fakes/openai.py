@@ -14,7 +14,7 @@ from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
 
 @dataclass
 class Served:
-    """One engine. It answers a prompt with `answers[prompt]`, else with `otherwise`."""
+    """One engine. Answers a prompt with `answers[prompt]`, else with `otherwise`; with a `key`, only to its holder."""
 
     models: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
@@ -25,6 +25,7 @@ class Served:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     num_asked: int = 0
+    key: str = ""
 
     def edge(self, colour: str, release: str) -> "Served":
         """The same engine as users see it."""
@@ -56,7 +57,10 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             engine = served()
-            self._say(engine, *engine.reply(self.path, asked))
+            if engine.key and self.headers.get("Authorization") != f"Bearer {engine.key}":
+                self._say(engine, 401, {"error": "the key is wrong"})
+            else:
+                self._say(engine, *engine.reply(self.path, asked))
 
         def do_GET(self) -> None:
             self._say(served(), 200, {"data": []})

@@ -18,7 +18,7 @@ COLOUR_HEADER, RELEASE_HEADER = "x-ratchet-colour", "x-model-release"
 
 
 class EngineAway(TransientError, ConnectionError):
-    """Nobody answers, or not in time, or with a server error."""
+    """Nobody answers, or not in time, or with a server error, or too many ask."""
 
 
 class RequestRefused(TerminalError, ValueError):
@@ -41,9 +41,17 @@ class Answer:
 
 
 def chat(
-    url: str, model: str, prompt: str, max_tokens: int, *, exactly: bool = False, timeout: float = TIMEOUT_SECONDS
+    url: str,
+    model: str,
+    prompt: str,
+    max_tokens: int,
+    *,
+    exactly: bool = False,
+    timeout: float = TIMEOUT_SECONDS,
+    key: str = "",
 ) -> Answer:
-    """One greedy answer. `exactly` makes it `max_tokens` long whatever the model says (an extension of vLLM's).
+    """One greedy answer. `exactly` makes it `max_tokens` long whatever the model says (an extension of vLLM's, which
+    other endpoints refuse). `key`: what the endpoint wants as its bearer token, if anything.
 
     Raises:
         EngineAway, RequestRefused.
@@ -53,11 +61,11 @@ def chat(
         "messages": [{"role": "user", "content": prompt}],
         "max_tokens": max_tokens,
         "temperature": 0,
-        "ignore_eos": exactly,
+        **({"ignore_eos": True} if exactly else {}),
     }
     http_client()  # made once, outside of what is timed
     started = time.perf_counter()
-    content, headers = _post(f"{url}/v1/chat/completions", body, timeout)
+    content, headers = _post(f"{url}/v1/chat/completions", body, timeout, key)
     latency_ms = (time.perf_counter() - started) * 1000
     try:
         choice = content["choices"][0]
@@ -89,14 +97,15 @@ def check_numbers(url: str, model: str, prompt: str) -> None:
         raise NotANumber(f"{url}: {model} answers with log-probabilities {logprobs}: {NAN_WEIGHTS}")
 
 
-def _post(url: str, body: dict[str, Any], timeout: float) -> tuple[Any, dict[str, str]]:
+def _post(url: str, body: dict[str, Any], timeout: float, key: str = "") -> tuple[Any, dict[str, str]]:
     import httpx
 
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        response = http_client().post(url, json=body, timeout=timeout)
+        response = http_client().post(url, json=body, timeout=timeout, headers=headers)
     except httpx.HTTPError as error:
         raise EngineAway(f"{url} does not answer: {type(error).__name__}: {error}") from error
-    if response.is_server_error:
+    if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         raise EngineAway(f"{url} answers {response.status_code}: {response.text[:300]}")
     if response.is_error:
         raise RequestRefused(f"{url} refuses the request with {response.status_code}: {response.text[:300]}")

@@ -36,13 +36,22 @@ def test_latency_is_that_of_the_answer() -> None:
     assert all(50 <= latency < 1000 for latency in latencies)
 
 
-@pytest.mark.parametrize(("status", "error"), [(500, EngineAway), (503, EngineAway), (400, RequestRefused)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(500, EngineAway), (503, EngineAway), (429, EngineAway), (400, RequestRefused)]
+)
 def test_a_failed_answer_says_whether_a_retry_may_help(status: int, error: type[Exception]) -> None:
     with serving(status=status) as url, pytest.raises(error, match=str(status)):
         chat(url, "support", "hello", max_tokens=8)
 
     assert issubclass(EngineAway, TransientError)
     assert issubclass(RequestRefused, TerminalError)
+
+
+def test_a_key_opens_an_endpoint_that_wants_one() -> None:
+    with serving(key="abc") as url:
+        assert chat(url, "support", "hello", max_tokens=8, key="abc").text == "some_label"
+        with pytest.raises(RequestRefused, match="401"):
+            chat(url, "support", "hello", max_tokens=8)
 
 
 def test_another_model_is_refused() -> None:
