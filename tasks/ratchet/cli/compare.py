@@ -1,92 +1,30 @@
 """`ratchet compare A B`: put any two models of the line through the recipe's gate, without a release."""
 
-import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
-
-import httpx
 from rich.console import Console
 from rich.table import Table
 
-from ratchet.cli.here import do_step
-from ratchet.clients.http import http_client
-from ratchet.clients.registry import MODEL_TAG
-from ratchet.clients.settings import Settings
+from ratchet.cli.measure import DoStep, measure
 from ratchet.clients.world import World
 from ratchet.core.checks import Verdict, worth_showing
-from ratchet.core.errors import TerminalError, TransientError
-from ratchet.core.memo import Manifest
+from ratchet.core.preference import newest
 from ratchet.core.refs import FolderRef
-from ratchet.core.releases import previous_production, production, production_history
-from ratchet.evaluate.contract import EvaluateInputs, EvaluateOutputs
-from ratchet.finetune.contract import FinetuneOutputs
 from ratchet.gate.contract import GateInputs, GateOutputs
-from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.recipes.recipe import Recipe
-from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
 # What a CI job sees; 2 is how argparse refuses a command line.
 EXIT_OF: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3}
-_SHORTEST_DIGEST = 6
 
 
-def find_model(world: World, line: str, name: str) -> FolderRef:
-    """A model by "production", "previous", release id, version number in MLflow, or the start of its digest."""
-    events = world.ledger(line).events()
-    live, before = production(events), previous_production(events)
-    names = {release.release_id: release.model for release in production_history(events)}
-    names |= {word: release.model for word, release in (("production", live), ("previous", before)) if release}
-    if name in names:
-        return names[name]
-    digest = _digest_of_version(world.settings, line, name) if re.fullmatch(r"\d{1,5}", name) else name
-    known = {model.sha256: model for model in [*(event.model for event in events), *_tuned(world)]}
-    matches = [known[sha256] for sha256 in known if len(digest) >= _SHORTEST_DIGEST and sha256.startswith(digest)]
-    if len(matches) == 1:
-        return matches[0]
-    found = f"{name!r} begins {len(matches)} models' digests" if matches else f"{line} has no model {name!r}"
-    raise TerminalError(
-        f"{found}: name a release ({', '.join(sorted(names))}), a version number as MLflow shows it, or at least "
-        f"{_SHORTEST_DIGEST} digits of a digest"
+def compare(do: DoStep, world: World, recipe: Recipe, candidate: FolderRef, baseline: FolderRef) -> GateOutputs:
+    """The steps of a release from validate to gate, with the newest ratings where the recipe's gate asks for any."""
+    measured = measure(do, world, recipe, candidate, baseline)
+    rated = world.preferences(candidate.sha256, baseline.sha256).records() if recipe.gate.preferences else []
+    outputs: GateOutputs = do(
+        "gate",
+        GateInputs.model_validate(
+            {"candidate_report": measured.candidate, **measured.against, "ratings": newest(rated)}
+        ),
     )
-
-
-def compare(
-    settings: Settings,
-    config: Path,
-    recipe: Recipe,
-    candidate: FolderRef,
-    baseline: FolderRef,
-    on_line: Callable[[str], None],
-) -> GateOutputs:
-    """The steps of a release from validate to gate; what a release has done already is found."""
-    world = World(settings, settings.scratch)
-
-    def do(step: str, inputs: Any) -> Any:
-        return do_step(settings, config, step, inputs, on_line)
-
-    versions = world.datasets(recipe.dataset).records()
-    if not versions:
-        raise TerminalError(f"dataset {recipe.dataset} is empty, so nothing can be asked: `ratchet submit FILE`")
-    rows = versions[-1].rows
-    checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows)))
-    base = production_history(world.ledger(recipe.line).events())[0].model
-    data: PrepareOutputs = do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
-    for task in recipe.tasks:
-        if task.data:
-            world.store.put_file(settings.root / "quality_gates" / "tasks" / f"{task.name}.jsonl")
-    measuring = recipe.measuring(data.test, data.train)
-    theirs: EvaluateOutputs = do("evaluate", EvaluateInputs.model_validate({"model": baseline, **measuring}))
-    against = {
-        "baseline_report": theirs.report,
-        # Nobody asks a model to be better than the other because of the other's name.
-        "baseline_is_bootstrap": False,
-        "policy": recipe.gate,
-    }
-    ours: EvaluateOutputs = do(
-        "evaluate", EvaluateInputs.model_validate({"model": candidate, "stopping": against, **measuring})
-    )
-    outputs: GateOutputs = do("gate", GateInputs.model_validate({"candidate_report": ours.report, **against}))
     return outputs
 
 
@@ -99,22 +37,3 @@ def show(outputs: GateOutputs, console: Console) -> None:
         table.add_row(check.name, f"[{colour}]{check.verdict}[/]", check.reason.replace("[", r"\["))
     console.print(table)
     console.print(f"gate: {outputs.verdict}")
-
-
-def _digest_of_version(settings: Settings, line: str, version: str) -> str:
-    """By MLflow's REST API: its client is not in the command line's environment."""
-    url = f"{settings.mlflow_url}/api/2.0/mlflow/model-versions/get"
-    try:
-        response = http_client().get(url, params={"name": line, "version": version}, timeout=20.0)
-    except httpx.HTTPError as error:
-        raise TransientError(f"{settings.mlflow_url} does not answer ({error}); `ratchet up` starts it") from error
-    if response.status_code != httpx.codes.OK:
-        raise TerminalError(f"MLflow has no version {version} of {line}: {response.text[:200]}")
-    tags = {tag["key"]: tag["value"] for tag in response.json()["model_version"].get("tags", ())}
-    return str(tags.get(MODEL_TAG, ""))
-
-
-def _tuned(world: World) -> Iterator[FolderRef]:
-    for key in world.store.keys("manifests/finetune/"):
-        manifest = Manifest.model_validate_json(world.store.get(key) or b"")
-        yield FinetuneOutputs.model_validate(manifest.outputs).model

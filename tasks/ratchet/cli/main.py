@@ -7,17 +7,23 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from ratchet.cli import compare, demo, plan, release, show
+from ratchet.cli.arguments import count, name
 from ratchet.cli.here import do_step
+from ratchet.cli.measure import find_model
+from ratchet.cli.review import judge, pairs, ratings, tell
 from ratchet.cli.submit import Upload, submit
 from ratchet.cli.watch import Run, follow
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, find, load
 from ratchet.clients.world import World
 from ratchet.core import log as logs
+from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError
+from ratchet.core.refs import FolderRef
 from ratchet.local import platform
 from ratchet.local.base import import_base
 from ratchet.local.bring_up import bring_up
@@ -42,6 +48,10 @@ class Here:
     @property
     def world(self) -> World:
         return World(self.settings, self.settings.scratch)
+
+    def do(self, step: str, inputs: Contract) -> Any:
+        """Run a step here, its log lines made readable."""
+        return do_step(self.settings, self.config, step, inputs, show.readable_to(self.console))
 
 
 def up(here: Here, _options: argparse.Namespace) -> None:
@@ -99,13 +109,43 @@ def report(here: Here, options: argparse.Namespace) -> None:
 
 
 def compare_models(here: Here, options: argparse.Namespace) -> int:
-    candidate, baseline = (
-        compare.find_model(here.world, here.recipe.line, name) for name in (options.candidate, options.baseline)
-    )
-    told = show.readable_to(here.console)
-    outputs = compare.compare(here.settings, here.config, here.recipe, candidate, baseline, told)
+    outputs = compare.compare(here.do, here.world, here.recipe, *_two_models(here, options))
     compare.show(outputs, here.console)
     return compare.EXIT_OF[outputs.verdict]
+
+
+def review_pairs(here: Here, options: argparse.Namespace) -> None:
+    task, models = options.task or here.recipe.split_task.name, _two_models(here, options)
+    review = pairs.make_pairs(here.do, here.world, here.recipe, *models, task, options.num_samples)
+    if review.pairs:
+        pairs.write_pairs(review, options.out)
+    else:
+        ratings.store_ties(here.world, review)
+    tell.pairs(review, options.out, here.console)
+
+
+def review_ratings(here: Here, options: argparse.Namespace) -> None:
+    rated = ratings.read_ratings(options.file, here.world.store)
+    tell.ratings(ratings.store_ratings(here.world, rated, "people", options.by), here.console)
+
+
+def review_judge(here: Here, options: argparse.Namespace) -> None:
+    asked = judge.Judge(
+        url=judge.root_of(options.url),
+        model=options.model,
+        key=judge.read_key(options.key_file),
+        prompt=judge.load_prompt(here.settings.root / "quality_gates" / "judge.yaml"),
+    )
+    review = ratings.read_ratings(options.file, here.world.store).review
+    with tell.progress(len(review.pairs), here.console) as on_pair:
+        judged = judge.judge_pairs(asked, review, options.file.name, on_pair)
+    rated = ratings.RatedFile(review, judged.choices)
+    tell.ratings(ratings.store_ratings(here.world, rated, "judge", options.model, judged.record), here.console)
+
+
+def _two_models(here: Here, options: argparse.Namespace) -> tuple[FolderRef, FolderRef]:
+    world, line = here.world, here.recipe.line
+    return find_model(world, line, options.candidate), find_model(world, line, options.baseline)
 
 
 def gate(here: Here, options: argparse.Namespace) -> None:
@@ -199,21 +239,48 @@ def parser() -> argparse.ArgumentParser:
     verb = add("report", report, "the decision report of a release")
     verb.add_argument("release", nargs="?", help="release id (default: the newest)")
     verb = add("compare", compare_models, "put two models through the gate (exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE)")
-    verb.add_argument(
-        "candidate", help="production, previous, a release id, a version number, or the start of a digest"
-    )
-    verb.add_argument("baseline", help="what it must not be worse than, named in the same way")
+    _models(verb)
+    review = add("review", review_pairs, "ask people, or a language model, which of two models' answers they prefer")
+    _review_verbs(review.add_subparsers(required=True, metavar="WHAT"))
     verb = add("gate", gate, "what the gate could tell: samples, margins, power, before anything is measured")
     verb.add_argument("--what-if", nargs="+", default=[], metavar="NAME=VALUE", help="margin=0.01 n=2000")
-    for name, run, text in (("approve", approve, "let a waiting release go live"), ("reject", reject, "turn it down")):
-        verb = add(name, run, text)
+    for word, run, text in (("approve", approve, "let a waiting release go live"), ("reject", reject, "turn it down")):
+        verb = add(word, run, text)
         verb.add_argument("release", nargs="?", help="release id (default: the only one that waits)")
-        verb.add_argument("--reason", default="", required=name == "reject", help="kept in the ledger")
+        verb.add_argument("--reason", default="", required=word == "reject", help="kept in the ledger")
         verb.add_argument("--as", dest="user", default="release-manager", help="the Airflow user who answers")
     verb = add("rollback", rollback, "put the previous model back, now")
     verb.add_argument("--to", help="an earlier release id (default: the previous one)")
     verb.add_argument("--reason", default="by hand", help="kept in the ledger")
     return top
+
+
+def _models(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "candidate", help="production, previous, a release id, a version number, or the start of a digest"
+    )
+    verb.add_argument("baseline", help="what it must not be worse than, named in the same way")
+
+
+def _review_verbs(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    def add(name: str, run: Callable[[Here, argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.set_defaults(verb=run)
+        return verb
+
+    verb = add("pairs", review_pairs, "write the answers that differ to a file, blinded")
+    _models(verb)
+    verb.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines; must not be there yet")
+    verb.add_argument("--task", help="whose samples (default: the one that asks the test split)")
+    verb.add_argument("-n", dest="num_samples", type=count, default=50, help="samples to draw (default: 50)")
+    verb = add("ratings", review_ratings, "hand in a file that a person has rated")
+    verb.add_argument("file", type=Path)
+    verb.add_argument("--by", required=True, type=name, metavar="NAME", help="who rated it")
+    verb = add("judge", review_judge, "let a language model rate a file of pairs; nothing else ever calls one")
+    verb.add_argument("file", type=Path)
+    verb.add_argument("--url", required=True, help="an OpenAI-compatible endpoint, http(s)://HOST/v1")
+    verb.add_argument("--model", required=True, type=name, help="the judge, as the endpoint calls it")
+    verb.add_argument("--key-file", type=Path, help="a file with the endpoint's key")
 
 
 def _columns(verb: argparse.ArgumentParser) -> None:

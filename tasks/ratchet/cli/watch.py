@@ -17,8 +17,9 @@ from ratchet.core.errors import TransientError
 from ratchet.core.log import PROGRESS
 
 CHAIN = (
-    *("resolve", "validate", "prepare", "finetune", "evaluate_baseline", "evaluate_candidate", "gate", "good_enough"),
-    *("convert", "stage", "report", "worth_asking", "approve", "promote", "has_users", "bake", "unload"),
+    *("resolve", "validate", "prepare", "finetune", "evaluate_baseline", "evaluate_candidate", "ratings", "gate"),
+    *("good_enough", "convert", "stage", "report", "worth_asking", "approve", "promote", "has_users", "bake"),
+    "unload",
 )
 ENDED = frozenset({"success", "failed"})
 AT_WORK = frozenset({"running", "deferred"})  # deferred: its pod runs, and no worker waits for it
