@@ -1,7 +1,7 @@
 """The weekly release DAG of this platform's recipe: from the newest dataset version to a promoted, watched model.
 
 Read `release` from top to bottom: it is the chain. Every task is one step of `ratchet.steps`, but for
-the short cuts (a verdict that stops the run) and the person's approval.
+the short cuts (a verdict that stops the run), the look for ratings and the person's approval.
 """
 
 from datetime import timedelta
@@ -12,6 +12,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.operator import step_task
+from ratchet.orchestration.ratings import NewestRatings
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
@@ -92,7 +93,12 @@ def release(recipe: Recipe) -> DAG:
         )
         after = evaluate_candidate.output
 
-        gate = step(step="gate", inputs={"candidate_report": after["report"], **against})
+        rated = {}
+        if recipe.gate.preferences:
+            ratings = NewestRatings(task_id="ratings", candidate=tuned["model"], baseline=what["baseline"])
+            evaluate_candidate >> ratings
+            rated = {"ratings": ratings.output}
+        gate = step(step="gate", inputs={"candidate_report": after["report"], **against, **rated})
         good_enough = proceed_unless_stopped("good_enough", gate.output["verdict"], recipe.on_inconclusive)
 
         convert = step(

@@ -1,5 +1,6 @@
 """Policy over every DAG, and the shape of the release chain."""
 
+import runpy
 import subprocess
 import sys
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.core.checks import PreferenceCheck
 from ratchet.core.contract import Contract
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.steps import STEPS
@@ -62,6 +64,26 @@ def test_a_release_is_the_chain_of_the_design(dags: dict) -> None:
     for before, after in pairwise(CHAIN):
         assert after in {t.task_id for t in tasks[before].get_flat_relatives(upstream=False)}, f"{before} -> {after}"
     assert "gate" in tasks["evaluate_baseline"].downstream_task_ids
+
+
+def test_a_gate_that_asks_no_rater_looks_for_no_ratings(dags: dict) -> None:
+    release = dags["release_support"]
+
+    assert "ratings" not in release.task_dict
+    assert "ratings" not in release.task_dict["gate"].inputs
+
+
+def test_ratings_are_looked_for_right_before_a_gate_that_asks_raters(airflow_home: Path) -> None:
+    recipe = load_recipe("support", ROOT)
+    liked = PreferenceCheck(name="people like it", task="intent", rater="people")
+    gate = recipe.gate.model_copy(update={"preferences": (liked,)})
+    build = runpy.run_path(str(ROOT / "dags" / "release.py"))["release"]
+
+    tasks = build(recipe.model_copy(update={"gate": gate})).task_dict
+
+    assert tasks["ratings"].downstream_task_ids == {"gate"}
+    assert tasks["ratings"].upstream_task_ids == {"resolve", "finetune", "evaluate_candidate"}
+    assert tasks["gate"].inputs["ratings"].operator.task_id == "ratings"
 
 
 def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:
