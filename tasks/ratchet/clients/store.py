@@ -186,6 +186,15 @@ class Store:
         with self._temporary() as path:
             return self.fetch_file(ref, path).read_bytes()
 
+    def find_bytes(self, sha256: str) -> bytes | None:
+        """As read_bytes, by the digest alone; None when the store does not have it. Raises DigestMismatch."""
+        with self._temporary() as path:
+            try:
+                self._fetch(blob_key(sha256), sha256, path)
+            except MissingObject:
+                return None
+            return path.read_bytes()
+
     def fetch_folder(self, ref: FolderRef, target: Path) -> Path:
         """Make `target` the folder: complete and verified, or not there at all. An existing `target` is kept."""
         if target.is_dir():

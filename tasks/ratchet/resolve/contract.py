@@ -18,10 +18,11 @@ class ResolveInputs(Contract):
 class ResolveOutputs(Contract):
     """`release_id` is a digest of baseline, dataset version and recipe: the same inputs are the same release.
 
-    `baseline_recipe_sha256`: the recipe that production was tuned by; empty for the untuned base.
+    `baseline_recipe_sha256`: the recipe that production was tuned by; `baseline_record_sha256`: the decision record by
+    which it went live. Both are empty for the untuned base.
     """
 
-    contract_version: int = 1
+    contract_version: int = 2
     release_id: str
     recipe_sha256: Sha256
     rows: FileRef
@@ -30,6 +31,7 @@ class ResolveOutputs(Contract):
     baseline: FolderRef
     baseline_release_id: str
     baseline_recipe_sha256: str
+    baseline_record_sha256: str
     baseline_is_bootstrap: bool
     num_rows: NonNegativeInt
     num_quarantined: NonNegativeInt

@@ -11,7 +11,7 @@ from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
-from ratchet.core.releases import LedgerEvent, Production, last_decision, production
+from ratchet.core.releases import Evidence, LedgerEvent, Production, last_decision, production
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.resolve.new_rows import count_new_rows
 
@@ -34,6 +34,7 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
             f"{num_new_rows} of the {newest.num_rows} rows of {inputs.dataset} are new to {baseline.release_id}; "
             f"the recipe wants at least {inputs.min_new_examples}: submit more data, or lower min_new_examples"
         )
+    made_by = _evidence_of(events, baseline)
     return ResolveOutputs(
         release_id=_release_id(inputs, baseline, newest),
         recipe_sha256=inputs.recipe_sha256,
@@ -42,7 +43,8 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
         base=_base(world, inputs.base),
         baseline=baseline.model,
         baseline_release_id=baseline.release_id,
-        baseline_recipe_sha256=_recipe_of(events, baseline),
+        baseline_recipe_sha256=made_by.recipe_sha256 if made_by else "",
+        baseline_record_sha256=made_by.report_sha256 if made_by else "",
         baseline_is_bootstrap=baseline.is_bootstrap,
         num_rows=newest.num_rows,
         num_quarantined=newest.num_quarantined,
@@ -50,10 +52,10 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
     )
 
 
-def _recipe_of(events: Sequence[LedgerEvent], release: Production) -> str:
-    """As its approval bound it; the untuned base was made by none."""
+def _evidence_of(events: Sequence[LedgerEvent], release: Production) -> Evidence | None:
+    """What its approval bound; nobody approved the untuned base."""
     decision = last_decision(events, release.release_id)
-    return decision.evidence.recipe_sha256 if decision and decision.evidence else ""
+    return decision.evidence if decision else None
 
 
 def _release_id(inputs: ResolveInputs, baseline: Production, dataset: DatasetVersion) -> str:

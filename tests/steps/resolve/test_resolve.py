@@ -77,6 +77,16 @@ def test_the_first_release_compares_with_the_untuned_base_and_all_rows_are_new(p
     assert (found.rows, found.num_rows, found.num_new_rows) == (version.rows, 3, 3)
     assert found.base == model("tiny")
     assert found.recipe_sha256 == sha("recipe")
+    assert (found.baseline_recipe_sha256, found.baseline_record_sha256) == ("", "")
+
+
+def test_what_made_production_is_named_by_the_record_that_was_approved(place: ReleaseWorld) -> None:
+    _promote(place, _submit(place, ["1"]))
+    _submit(place, ["1", "2"])
+
+    found = _resolve(place)
+
+    assert (found.baseline_recipe_sha256, found.baseline_record_sha256) == (sha("recipe"), sha("report b"))
 
 
 def test_the_same_inputs_are_one_release_however_often_they_are_triggered(place: ReleaseWorld) -> None:

@@ -106,6 +106,11 @@ def test_a_missing_object_is_named(store: Store) -> None:
         store.read_bytes(gone)
 
 
+def test_bytes_that_may_be_gone_are_looked_for_by_their_digest(store: Store) -> None:
+    assert store.find_bytes(store.put_bytes(b"content").sha256) == b"content"
+    assert store.find_bytes("0" * 64) is None
+
+
 @pytest.mark.parametrize("uri", ["s3://bucket/key", "/etc/passwd", "store://../../etc/passwd", "blobs/aa"])
 def test_a_uri_of_another_store_is_refused(store: Store, uri: str) -> None:
     with pytest.raises(TerminalError, match="not in this store"):
