@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, ValidationError, model_validator
 
 from ratchet.core.contract import Contract
 from ratchet.core.errors import TerminalError
@@ -60,6 +60,14 @@ class KubernetesSettings(Contract):
     log_interval_seconds: PositiveInt = 20
 
 
+class Prices(Contract):
+    """What an hour of a step costs: on a machine without a GPU, and per GPU on one with. Reports tell it."""
+
+    currency: str = Field(min_length=1)
+    cpu_per_hour: NonNegativeFloat
+    gpu_per_hour: NonNegativeFloat | None = None
+
+
 class Settings(Contract):
     """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
@@ -75,6 +83,13 @@ class Settings(Contract):
     device: Literal["cpu", "cuda"] = "cpu"
     tracking_uri: str = ""
     step_threads: int = Field(default=0, ge=0, description="threads per step; 0 is one per core")
+    costs: Prices | None = None
+
+    @model_validator(mode="after")
+    def _whatever_is_used_has_a_price(self) -> Self:
+        if self.device == "cuda" and self.costs and self.costs.gpu_per_hour is None:
+            raise ValueError('[costs] with device = "cuda" needs gpu_per_hour, the price of one GPU for an hour')
+        return self
 
     @model_validator(mode="after")
     def _pods_reach_what_they_need(self) -> Self:

@@ -22,6 +22,8 @@ from ratchet.orchestration.runtime import ProcessRuntime, Work
 from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
+MANIFEST_KEY = "manifest_key"
+
 
 def step_task(
     recipe: Recipe, *, step: str, inputs: dict[str, Any], publishes: Sequence[Path] = (), **kwargs: Any
@@ -61,7 +63,7 @@ class StepOperator(BaseOperator):
         publish(store, self.publishes)
         work = work_of(self.step, self.inputs, context, settings)
         manifest = found(store, work, self.log.info) or self._do(settings, store, work)
-        return dict(manifest.outputs)
+        return xcom_of(manifest)
 
     def on_kill(self) -> None:
         if self._runtime:
@@ -71,6 +73,11 @@ class StepOperator(BaseOperator):
         started = datetime.now(UTC)
         self._runtime = ProcessRuntime(settings, Path(os.environ[CONFIG_VARIABLE]))
         return concluded(store, work, Ending(self._runtime.run(work, self.log.info)), started, self.log.warning)
+
+
+def xcom_of(manifest: Manifest) -> dict[str, Any]:
+    """The step's outputs, and the key by which its manifest is found again."""
+    return {**manifest.outputs, MANIFEST_KEY: manifest.key}
 
 
 def publish(store: Store, paths: Sequence[str]) -> None:

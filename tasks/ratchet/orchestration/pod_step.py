@@ -16,7 +16,7 @@ from ratchet.clients.settings import Settings, load
 from ratchet.clients.world import World
 from ratchet.core.memo import Manifest
 from ratchet.orchestration import pods
-from ratchet.orchestration.operator import concluded, found, publish, work_of
+from ratchet.orchestration.operator import concluded, found, publish, work_of, xcom_of
 from ratchet.orchestration.pods import CONTAINER, KEY_LABEL, TASK_LABEL, Origin, key_label, task_label
 from ratchet.orchestration.runtime import Work
 from ratchet.recipes.resources import PodResources
@@ -177,7 +177,7 @@ def _began(context: Any) -> datetime:
 
 def _push(context: Any, manifest: Manifest) -> None:
     """Upstream's `do_xcom_push` means a sidecar container; the outputs are in the manifest."""
-    for name, value in manifest.outputs.items():
+    for name, value in xcom_of(manifest).items():
         context["ti"].xcom_push(key=name, value=value)
 
 

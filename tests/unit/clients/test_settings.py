@@ -83,3 +83,16 @@ def test_a_kubeconfig_is_found_from_the_projects_folder_and_from_home(tmp_path: 
         (tmp_path / "ratchet.toml").write_text(f'[kubernetes]\nkubeconfig = "{written}"\n')
 
         assert load(tmp_path / "ratchet.toml").kubernetes.kubeconfig == expected
+
+
+def test_prices_are_off_unless_they_are_said(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "")).costs is None
+
+    costs = load(written(tmp_path, '[costs]\ncurrency = "EUR"\ncpu_per_hour = 0.10\n')).costs
+    assert costs
+    assert (costs.currency, costs.cpu_per_hour, costs.gpu_per_hour) == ("EUR", 0.1, None)
+
+
+def test_what_a_gpu_costs_is_asked_where_there_is_one(tmp_path: Path) -> None:
+    with pytest.raises(BadSettings, match="needs gpu_per_hour"):
+        load(written(tmp_path, 'device = "cuda"\n[costs]\ncurrency = "EUR"\ncpu_per_hour = 0.10\n'))

@@ -7,8 +7,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from ratchet.clients.pod_status import Ending
-from ratchet.core.memo import ErrorRecord
-from ratchet.orchestration.operator import StepOperator, failure, sealed
+from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.orchestration.operator import StepOperator, failure, sealed, xcom_of
 from ratchet.orchestration.verdict import stops
 
 RECORD = ErrorRecord(
@@ -62,3 +62,16 @@ def test_a_constant_with_braces_reaches_the_step_as_it_was_written() -> None:
 )
 def test_only_a_pass_or_a_question_the_recipe_allows_goes_on(verdict: Any, policy: Any, stopped: bool) -> None:
     assert stops(verdict, policy) is stopped
+
+
+def test_a_task_puts_out_its_outputs_and_where_their_manifest_is() -> None:
+    manifest = Manifest(
+        step="gate",
+        key="1" * 64,
+        outputs={"verdict": "PASS"},
+        started_at=datetime(2026, 1, 5, tzinfo=UTC),
+        wall_seconds=2.0,
+        peak_memory_mib=90.0,
+    )
+
+    assert xcom_of(manifest) == {"verdict": "PASS", "manifest_key": "1" * 64}

@@ -122,7 +122,8 @@ def test_work_that_is_done_needs_no_pod_and_leaves_none(world: World, step: PodS
 
     step.execute(context)
 
-    assert context.pushed == {"active": "blue"}
+    key = work_of(step.step, step.inputs, context, world.settings).key
+    assert context.pushed == {"active": "blue", "manifest_key": key}
     assert deleted == ["old"]
 
 
@@ -140,7 +141,7 @@ def test_a_manifest_is_believed_before_an_exit_code(world: World, step: PodStep)
 
     step._conclude(context, world.settings, work_of(step.step, step.inputs, context, world.settings), problem="failed")
 
-    assert context.pushed == {"active": "green"}
+    assert context.pushed["active"] == "green"
 
 
 @pytest.mark.parametrize(
