@@ -11,12 +11,14 @@ from airflow.sdk import DAG, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
+from ratchet.orchestration.costs import work_so_far
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.ratings import NewestRatings
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
+from ratchet.steps import code_now
 
 SETTINGS = load()
 FILES = PolicyFiles(SETTINGS.root)
@@ -128,12 +130,16 @@ def release(recipe: Recipe) -> DAG:
                 "line": recipe.line,
                 "release_id": what["release_id"],
                 "recipe_sha256": recipe.sha256,
+                "origin": {"base": what["base"], "recipe": recipe, "code": code_now(SETTINGS)},
                 "candidate": tuned["model"],
                 "baseline": what["baseline"],
                 "baseline_release_id": what["baseline_release_id"],
                 "baseline_recipe_sha256": what["baseline_recipe_sha256"],
+                "baseline_record_sha256": what["baseline_record_sha256"],
+                "adapter": tuned["adapter"],
                 "bundle": bundle["bundle"],
                 "dataset": what["rows"],
+                "train": data["train"],
                 "prompts": data["test"],
                 "training_log": tuned["training_log"],
                 "candidate_report": after["report"],
@@ -168,6 +174,11 @@ def release(recipe: Recipe) -> DAG:
                     **{n: staged[n] for n in ("colour", "ready_seconds", "preview_latency_ms", "active_latency_ms")},
                     **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},
                 },
+                "work": work_so_far(
+                    recipe,
+                    SETTINGS,
+                    [resolve, validate, prepare, finetune, evaluate_baseline, evaluate_candidate, gate, convert, stage],
+                ),
             },
         )
         worth_asking = proceed_unless_stopped("worth_asking", report.output["verdict"], recipe.on_inconclusive)

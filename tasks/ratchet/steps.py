@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ratchet import __version__
 from ratchet.bake.contract import BakeInputs, BakeOutputs
 from ratchet.clients.settings import Settings
 from ratchet.convert.contract import ConvertInputs, ConvertOutputs
@@ -13,7 +14,7 @@ from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
 from ratchet.gate.contract import GateInputs, GateOutputs
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.promote.contract import PromoteInputs, PromoteOutputs
-from ratchet.report.contract import ReportInputs, ReportOutputs
+from ratchet.report.contract import Code, ReportInputs, ReportOutputs, StepCode
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
 from ratchet.stage.contract import StageInputs, StageOutputs
@@ -60,10 +61,25 @@ STEPS = {
         Step("gate", GateInputs, GateOutputs, image="ops", revision=4),
         Step("convert", ConvertInputs, ConvertOutputs, image="convert", revision=2),
         Step("stage", StageInputs, StageOutputs, image="ops", revision=1, acts=True),
-        Step("report", ReportInputs, ReportOutputs, image="ops", revision=2),
+        Step("report", ReportInputs, ReportOutputs, image="ops", revision=3),
         Step("promote", PromoteInputs, PromoteOutputs, image="ops", revision=1, acts=True),
         Step("bake", BakeInputs, BakeOutputs, image="ops", revision=1, acts=True),
         Step("unload", UnloadInputs, UnloadOutputs, image="ops", revision=1, acts=True),
         Step("rollback", RollbackInputs, RollbackOutputs, image="ops", revision=1, acts=True),
     )
 }
+
+# What decides the bytes of the model and of its bundle; the other steps measure them, or move traffic.
+MAKERS = ("validate", "prepare", "finetune", "convert")
+
+
+def code_now(settings: Settings) -> Code:
+    """The code and the packages that this platform would make a candidate with."""
+    makers = (STEPS[name] for name in MAKERS)
+    return Code(
+        version=__version__,
+        steps={
+            step.name: StepCode(revision=step.revision, lock_sha256=digest_file(settings.lock(step.image)))
+            for step in makers
+        },
+    )

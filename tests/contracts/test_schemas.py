@@ -18,23 +18,13 @@ from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState
 from ratchet.recipes.recipe import Recipe
+from ratchet.report.record import DecisionRecord
 from ratchet.steps import STEPS
 
 SCHEMAS = Path(__file__).parent / "schemas"
 STORED = (
-    *(
-        DatasetVersion,
-        ErrorRecord,
-        EvalReport,
-        LedgerEvent,
-        Manifest,
-        PreferenceReport,
-        Proposal,
-        Rated,
-        Recipe,
-        Review,
-    ),
-    *(RouterState, Row),
+    *(DatasetVersion, DecisionRecord, ErrorRecord, EvalReport, LedgerEvent, Manifest),
+    *(PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
 )
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)
 

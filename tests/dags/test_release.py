@@ -6,11 +6,12 @@ import sys
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ratchet.core.checks import PreferenceCheck
-from ratchet.core.contract import Contract
+from ratchet.core.contract import Contract, digest_json
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.steps import STEPS
 
@@ -103,3 +104,20 @@ def test_each_step_is_given_exactly_the_fields_of_its_contract(dags: dict) -> No
 
 def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:
     assert load_recipe("support", ROOT).sha256 == load_recipe("support", ROOT).sha256
+
+
+def test_the_report_gets_the_recipe_by_value_and_the_work_of_every_step_before_it(dags: dict) -> None:
+    inputs = plain(dags["release_support"].task_dict["report"].inputs)
+
+    assert digest_json(inputs["origin"]["recipe"]) == inputs["recipe_sha256"]
+    before = [*CHAIN[: CHAIN.index("report")], "evaluate_baseline"]
+    assert {work["task"] for work in inputs["work"]["tasks"]} == set(before) - {"good_enough"}
+
+
+def plain(value: Any) -> Any:
+    """What a step's inputs are once Airflow has rendered them, but for the outputs of other tasks."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return getattr(value, "value", value)

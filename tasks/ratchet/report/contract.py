@@ -1,9 +1,11 @@
 """report: all evidence of one release on one page; its digest is what is approved."""
 
-from pydantic import NonNegativeInt
+from typing import Any, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
 
 from ratchet.core.checks import CheckResult, Verdict
-from ratchet.core.contract import Contract, Name, Sha256
+from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.evaluation import Score
 from ratchet.core.refs import FileRef, FolderRef
 
@@ -46,24 +48,72 @@ class ServingSummary(Contract):
     litertlm_bytes: int
 
 
+class StepCode(Contract):
+    """`lock_sha256` is of the packages in the step's image."""
+
+    revision: PositiveInt
+    lock_sha256: Sha256
+
+
+class Code(Contract):
+    """The product's version, and the steps that make a model and its bundle."""
+
+    version: str
+    steps: dict[str, StepCode]
+
+
+class Origin(Contract):
+    """What a model was made of, but for the data. It is kept with the decision, for later releases to compare with.
+
+    `recipe` is a recipes.Recipe as plain data.
+    """
+
+    base: FolderRef
+    recipe: dict[str, Any]
+    code: Code
+
+
+class StepWork(Contract):
+    """One task of the run: `key` names its step's manifest. Without a `price_per_hour` no money is shown."""
+
+    task: str
+    step: Name
+    key: Sha256
+    price_per_hour: NonNegativeFloat | None = None
+
+
+class RunWork(Contract):
+    """What this run did. The first of `tasks` is resolve, which every run does anew: older work was found."""
+
+    currency: str = ""
+    tasks: tuple[StepWork, ...] = Field(min_length=1)
+
+
 class ReportInputs(Contract):
-    """`baseline_recipe_sha256`: what production was tuned by; empty for the untuned base.
+    """`baseline_recipe_sha256`: what production was tuned by; `baseline_record_sha256`: the decision record by which
+    it went live. Both are empty for the untuned base.
 
     `conversion_blocks` is the recipe's word on whether a failed conversion forbids the promotion.
 
     `prompts` is prepare's test split: the reports name samples by id, the page shows what was asked.
+
+    `work` is shown and not bound (see record.py); None shows a page without what the run cost.
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     line: Name
     release_id: str
     recipe_sha256: Sha256
+    origin: Origin
     candidate: FolderRef
     baseline: FolderRef
     baseline_release_id: str
     baseline_recipe_sha256: str
+    baseline_record_sha256: str
+    adapter: FolderRef
     bundle: FolderRef
     dataset: FileRef
+    train: FileRef
     prompts: FileRef
     training_log: FileRef
     candidate_report: FileRef
@@ -81,6 +131,13 @@ class ReportInputs(Contract):
     training: TrainingSummary
     measuring: MeasuringSummary
     serving: ServingSummary
+    work: RunWork | None = None
+
+    @model_validator(mode="after")
+    def _recipe_is_the_one_that_is_approved(self) -> Self:
+        if (actual := digest_json(self.origin.recipe)) != self.recipe_sha256:
+            raise ValueError(f"origin.recipe has the digest {actual}, expected recipe_sha256, {self.recipe_sha256}")
+        return self
 
 
 class ReportOutputs(Contract):

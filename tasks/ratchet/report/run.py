@@ -2,43 +2,61 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
+from ratchet.clients import manifests
+from ratchet.clients.store import Store
 from ratchet.clients.world import World
 from ratchet.core.evaluation import parse_report
 from ratchet.core.log import log
-from ratchet.report.contract import ReportInputs, ReportOutputs
+from ratchet.report.contract import Origin, ReportInputs, ReportOutputs
+from ratchet.report.costs import RunCosts, run_costs
 from ratchet.report.judge import join_verdicts
 from ratchet.report.page import render
-from ratchet.report.record import DecisionRecord
+from ratchet.report.record import DecisionRecord, bound, origin_of
 from ratchet.report.samples import parse_rows
 from ratchet.report.summary import summary
 from ratchet.report.view import view
 
 
 def run(inputs: ReportInputs, world: World) -> ReportOutputs:
-    store = world.store
+    store, evidence = world.store, bound(inputs)
     candidate = parse_report(store.read_bytes(inputs.candidate_report), "the candidate's report")
     baseline = parse_report(store.read_bytes(inputs.baseline_report), "the baseline's report")
+    training_log = store.read_bytes(inputs.training_log)
     verdict = join_verdicts(inputs)
     page = view(
-        inputs,
+        evidence,
         verdict,
         reports=(candidate, baseline),
+        before=_origin_of_production(inputs, store),
         prompts=parse_rows(store.read_bytes(inputs.prompts)),
         receipt=json.loads(store.read_bytes(inputs.data.receipt)),
-        training_log=store.read_bytes(inputs.training_log),
+        training_log=training_log,
     )
-    html = render(page)
     record = DecisionRecord(
         verdict=verdict,
         recommendation=page.recommendation,
-        evidence=inputs,
-        page_sha256=hashlib.sha256(html).hexdigest(),
+        evidence=evidence,
+        page_sha256=hashlib.sha256(render(page)).hexdigest(),
     )
+    shown = replace(page, costs=_costs(inputs, store, training_log))
     log.info("reported", extra={"verdict": verdict, "recommendation": page.recommendation})
     return ReportOutputs(
-        page=store.put_bytes(html),
+        page=store.put_bytes(render(shown)),
         record=store.put_bytes(record.canonical_json()),
         verdict=verdict,
-        summary=summary(page),
+        summary=summary(shown),
     )
+
+
+def _origin_of_production(inputs: ReportInputs, store: Store) -> Origin | None:
+    record = store.find_bytes(inputs.baseline_record_sha256) if inputs.baseline_record_sha256 else None
+    return origin_of(record) if record else None
+
+
+def _costs(inputs: ReportInputs, store: Store, training_log: bytes) -> RunCosts | None:
+    work = inputs.work
+    if work is None:
+        return None
+    return run_costs(inputs, work, [manifests.find(store, task.step, task.key) for task in work.tasks], training_log)

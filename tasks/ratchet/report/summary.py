@@ -2,10 +2,11 @@
 
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.report.contract import ReportInputs
+from ratchet.report.costs import RunCosts, duration
 from ratchet.report.view import CheckRow, Page, short
 
 _MAX_SCORES = 4
-_MAX_CHECKS = 7
+_MAX_CHECKS = 6
 _MAX_REASON = 160
 
 
@@ -29,8 +30,10 @@ def summary(page: Page) -> str:
         "| --- | --- | --- |",
         *(f"| {row.part}: {plain(row.check.name)} | {row.check.verdict} | {_why(row.check)} |" for row in shown),
         f"{hidden} more checks are in the report.\n" if hidden else "",
-        _what_goes_live(inputs, page.verdict),
-        f"The whole report: `ratchet report {inputs.release_id}`",
+        f"- {_what_goes_live(inputs, page.verdict)}",
+        f"- {_what_changed(page)}",
+        *([f"- {_what_it_cost(page.costs)}"] if page.costs else []),
+        f"- The whole report: `ratchet report {inputs.release_id}`",
     ]
     return "\n".join(lines)
 
@@ -60,3 +63,21 @@ def _what_goes_live(inputs: ReportInputs, verdict: Verdict) -> str:
         f"{inputs.data.num_rows:,} rows ({inputs.data.num_new_rows:,} new); in production now: "
         f"`{short(inputs.baseline.sha256)}` ({inputs.baseline_release_id}).{override}"
     )
+
+
+def _what_changed(page: Page) -> str:
+    changed = ", ".join(change.what.lower() for change in page.changes if change.changed)
+    unknown = ", ".join(change.what.lower() for change in page.changes if change.changed is None)
+    return f"Changed since production: {changed or 'nothing'}" + (f"; not on record: {unknown}." if unknown else ".")
+
+
+def _what_it_cost(costs: RunCosts) -> str:
+    longest = f" (longest: {costs.longest.task}, {duration(costs.longest.seconds or 0.0)})" if costs.longest else ""
+    parts = [
+        *([plain(costs.priced(costs.money))] if costs.money is not None else []),
+        f"{duration(costs.seconds)} of steps{longest}",
+        *([f"{duration(costs.saved_seconds)} found and not done again"] if costs.saved_seconds else []),
+        f"{costs.num_measured:,} of {costs.num_samples:,} samples asked",
+        f"{costs.num_tokens:,} tokens trained",
+    ]
+    return f"Cost: {', '.join(parts)}."

@@ -9,8 +9,10 @@ from ratchet.core.checks import CheckResult, Verdict, worth_showing
 from ratchet.core.contract import digest_json
 from ratchet.core.evaluation import EvalReport
 from ratchet.report import words
+from ratchet.report.changes import Change, changes
 from ratchet.report.charts import CheckChart, Curve, ScoreRow, check_chart, curve, score_rows
-from ratchet.report.contract import ReportInputs
+from ratchet.report.contract import Origin, ReportInputs
+from ratchet.report.costs import RunCosts
 from ratchet.report.samples import ChangedSamples, changed_samples
 from ratchet.report.slices import SliceChanges, slice_changes
 
@@ -41,11 +43,13 @@ class Digest:
 
 @dataclass(frozen=True)
 class Page:
+    """`costs` is None where nobody asks for them: then their section is not there."""
+
     inputs: ReportInputs
     verdict: Verdict
     recommendation: str
     notes: tuple[str, ...]
-    changes: tuple[str, ...]
+    changes: tuple[Change, ...]
     scores: tuple[ScoreRow, ...]
     checks: tuple[CheckRow, ...]
     slices: SliceChanges | None
@@ -53,18 +57,20 @@ class Page:
     reasons: tuple[Mapping[str, Any], ...]
     curve: Curve | None
     digests: tuple[Digest, ...]
+    costs: RunCosts | None = None
 
 
 def view(
     inputs: ReportInputs,
     verdict: Verdict,
     reports: tuple[EvalReport, EvalReport],
+    before: Origin | None,
     prompts: list[dict[str, Any]],
     receipt: Mapping[str, Any],
     training_log: bytes,
 ) -> Page:
-    """`reports`: the candidate's and the baseline's. `prompts`: the test split's rows. `receipt` is validate's,
-    `training_log` finetune's JSON lines.
+    """`reports`: the candidate's and the baseline's. `before`: what production was made of, None where nobody kept it.
+    `prompts`: the test split's rows. `receipt` is validate's, `training_log` finetune's JSON lines.
     """
     candidate, baseline = reports
     return Page(
@@ -72,7 +78,7 @@ def view(
         verdict=verdict,
         recommendation=words.recommendation(inputs, verdict),
         notes=words.notes(inputs),
-        changes=words.changes(inputs, candidate, baseline),
+        changes=changes(inputs, before, candidate, baseline),
         scores=score_rows(words.score_pairs(inputs)),
         checks=tuple(check_rows(inputs)),
         slices=slice_changes(candidate, baseline),
@@ -109,14 +115,19 @@ def digests(inputs: ReportInputs) -> list[Digest]:
     return [
         Digest("candidate (merged model)", inputs.candidate.sha256),
         Digest("production now", inputs.baseline.sha256),
+        Digest("base model", inputs.origin.base.sha256),
+        Digest("adapter", inputs.adapter.sha256),
         Digest("LiteRT bundle", inputs.bundle.sha256),
         Digest("dataset version", inputs.dataset.sha256),
+        Digest("training set", inputs.train.sha256),
         Digest("test split", inputs.prompts.sha256),
         Digest("recipe", inputs.recipe_sha256),
         Digest("candidate's evaluation", inputs.candidate_report.sha256),
         Digest("production's evaluation", inputs.baseline_report.sha256),
         Digest("training log", inputs.training_log.sha256),
         Digest("receipt", inputs.data.receipt.sha256),
+        *(Digest(f"packages of {name}", step.lock_sha256) for name, step in sorted(inputs.origin.code.steps.items())),
+        *([Digest("production's decision record", before)] if (before := inputs.baseline_record_sha256) else []),
         Digest("all of this evidence", digest_json(inputs)),
     ]
 

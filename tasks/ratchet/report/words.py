@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ratchet.core.checks import Verdict, worth_showing
-from ratchet.core.evaluation import EvalReport, Score
+from ratchet.core.evaluation import Score
 from ratchet.report.contract import ReportInputs
 from ratchet.report.judge import decisive_checks
 
@@ -67,27 +67,6 @@ def notes(inputs: ReportInputs) -> tuple[str, ...]:
     if advisory:
         found.append(f"Checks that do not block and did not pass: {', '.join(check.name for check in advisory)}.")
     return tuple(found)
-
-
-def changes(inputs: ReportInputs, candidate: EvalReport, baseline: EvalReport) -> tuple[str, ...]:
-    """What is different from production, in the order in which it usually matters."""
-    share = inputs.data.num_new_rows / inputs.data.num_rows if inputs.data.num_rows else 0.0
-    recipe = {
-        "": "production is the untuned base, which no recipe made",
-        inputs.recipe_sha256: "the same as production's",
-    }.get(inputs.baseline_recipe_sha256, "changed since production was tuned")
-    same_template = candidate.chat_template_sha256 == baseline.chat_template_sha256
-    template = "the same" if same_template else "changed with the model; scores are compared all the same"
-    return (
-        f"Data: {inputs.data.num_new_rows:,} of {inputs.data.num_rows:,} rows are new ({share:.0%}).",
-        f"Recipe: {recipe}.",
-        f"Chat template: {template}.",
-        *(
-            f"Left out of {task.name}: {task.num_overlapping:,} rows that the training holds."
-            for task in candidate.tasks
-            if task.num_overlapping
-        ),
-    )
 
 
 def _headline(inputs: ReportInputs) -> str:

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.unit.report import evidence
 
+from ratchet.clients import manifests
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
+from ratchet.core.contract import digest_json
 from ratchet.core.refs import FileRef
-from ratchet.report.contract import ReportInputs, ReportOutputs
+from ratchet.report.contract import ReportInputs, ReportOutputs, RunWork
 from ratchet.report.record import DecisionRecord
 from ratchet.report.run import run
 
@@ -81,10 +84,15 @@ def page_of(world: World, outputs: ReportOutputs) -> str:
     return world.store.read_bytes(outputs.page).decode()
 
 
+def text_of(world: World, outputs: ReportOutputs) -> str:
+    """What a reader sees, with single spaces."""
+    return " ".join(" ".join(shape_of(page_of(world, outputs)).text).split())
+
+
 def test_the_page_opens_with_the_verdict_and_what_to_do(world: World) -> None:
     outputs = run(stored(world), world)
 
-    text = " ".join(" ".join(shape_of(page_of(world, outputs)).text).split())
+    text = text_of(world, outputs)
 
     assert outputs.verdict == "PASS"
     assert re.match(
@@ -127,7 +135,7 @@ def test_users_text_is_shown_not_run(world: World) -> None:
 
 
 def test_worse_answers_stand_first(world: World) -> None:
-    text = " ".join(" ".join(shape_of(page_of(world, run(stored(world), world))).text).split())
+    text = text_of(world, run(stored(world), world))
 
     assert re.search(r"\d+ got better and \d+ got worse ; 10 of them, worse ones first", text)
     assert text.index("worse Give a label for") < text.index("better Give a label for")
@@ -155,6 +163,106 @@ def test_the_same_evidence_is_the_same_report(world: World, tmp_path: Path) -> N
     elsewhere = World(Settings(root=tmp_path / "elsewhere"), tmp_path / "work")
 
     assert run(stored(world), world) == run(stored(elsewhere), elsewhere)
+
+
+def test_the_page_goes_from_verdict_to_decision_in_the_order_of_reading(world: World) -> None:
+    page = page_of(world, run(stored(world, work=did_work(world)), world))
+
+    headings = re.findall(r"<h2>(.*?)[<\n]", page)
+
+    assert headings == [
+        "What would go live, and what changed since production",
+        "Checks",
+        "Better and worse, by slice",
+        "Answers that changed",
+        "Cost and time",
+        "Data",
+        "Training and measuring",
+        "LiteRT bundle ",
+        "Staging on green ",
+        "Where it comes from",
+        "What approving does, and how to undo it",
+    ]
+
+
+def test_what_changed_is_read_from_the_record_by_which_production_went_live(world: World) -> None:
+    recipe = {**evidence.RECIPE, "method": {"learning_rate": 0.0002, "r": 32}}
+    before = stored(world, origin=evidence.origin(recipe=recipe), recipe_sha256=digest_json(recipe))
+    went_live = run(before, world)
+
+    inputs = stored(world, baseline_recipe_sha256=before.recipe_sha256, baseline_record_sha256=went_live.record.sha256)
+    text = text_of(world, run(inputs, world))
+
+    assert "Recipe changed since production was tuned, 1 field: method.learning_rate 0.0002 → 0.0001" in text
+    assert "Code the same: version 0.1.0, finetune and prepare and their packages" in text
+    assert "Base model the same as production's" in text
+
+
+def test_a_record_of_an_older_version_is_read_and_lacks_what_it_lacks(world: World) -> None:
+    old = world.store.put_bytes(json.dumps({"schema_version": 1, "evidence": {"contract_version": 2}}).encode())
+
+    text = text_of(world, run(stored(world, baseline_record_sha256=old.sha256), world))
+
+    assert "Base model production's is not on record, since its decision record is of an older version" in text
+    assert text_of(world, run(stored(world, baseline_record_sha256="7" * 64), world)).count("not on record") == 2
+
+
+def did_work(world: World, finetune_after: float = 1, **prices: float) -> RunWork:
+    work = evidence.work(*prices.values())
+    for task, seconds, after in zip(work.tasks, (6, 720, 2), (0, finetune_after, 20), strict=True):
+        manifests.write(world.store, evidence.manifest(task, seconds=seconds, minutes_after=after))
+    return work
+
+
+def test_the_page_says_what_the_run_cost(world: World) -> None:
+    outputs = run(stored(world, work=did_work(world, resolve=0.1, finetune=2.5, gate=0.1)), world)
+
+    text = text_of(world, outputs)
+
+    for said in (
+        "0.50 EUR for this run, up to this report",
+        "12 min of steps in this run",
+        "640 of 1,200 samples asked",
+        "250,000 tokens trained",
+        "finetune 12 min 812 MiB 0.50 EUR",
+    ):
+        assert said in text
+    assert (
+        "- Cost: 0.50 EUR, 12 min of steps (longest: finetune, 12 min), 640 of 1,200 samples asked, 250,000 tokens "
+        "trained."
+    ) in outputs.summary
+    assert "- Changed since production: data; not on record: code, base model." in outputs.summary
+    assert shape_of(page_of(world, outputs)).open == []
+
+
+def test_work_of_an_earlier_run_is_found_and_no_money_is_shown_without_prices(world: World) -> None:
+    text = text_of(world, run(stored(world, work=did_work(world, finetune_after=-60)), world))
+
+    assert "8.0 s of steps in this run 12 min found, not done again" in text
+    assert "finetune found, not done again 12 min then" in text
+    assert "EUR" not in text
+
+
+def test_an_approval_does_not_bind_what_the_run_cost(world: World, tmp_path: Path) -> None:
+    elsewhere = World(Settings(root=tmp_path / "elsewhere"), tmp_path / "work")
+    first = run(stored(world, work=did_work(world)), world)
+    again = run(stored(elsewhere, work=did_work(elsewhere, finetune_after=-60)), elsewhere)
+
+    assert again.page != first.page
+    assert again.record == first.record
+
+
+def test_the_page_that_is_bound_is_made_again_from_the_record_alone(world: World) -> None:
+    outputs = run(stored(world, work=did_work(world)), world)
+    record = DecisionRecord.model_validate_json(world.store.read_bytes(outputs.record))
+
+    again = run(record.evidence, world)
+    shown = page_of(world, outputs)
+    section = re.search(r"<section>\n  <h2>Cost and time.*?</section>\n", shown, re.DOTALL)
+
+    assert again.page.sha256 == record.page_sha256
+    assert section
+    assert "".join(shown.split(section[0])) == page_of(world, again)
 
 
 def test_the_record_binds_evidence_and_page(world: World) -> None:
@@ -185,3 +293,8 @@ def test_evidence_with_gaps_still_makes_a_page(world: World) -> None:
     assert outputs.verdict == "INCONCLUSIVE"
     assert shape_of(page_of(world, outputs)).open == []
     assert "Answers that changed" not in page_of(world, outputs)
+
+
+def test_a_recipe_that_is_not_the_approved_one_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"origin\.recipe has the digest"):
+        evidence.inputs(origin=evidence.origin(recipe={"line": "support"}))

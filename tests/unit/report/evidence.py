@@ -2,17 +2,37 @@
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ratchet.core.checks import Check, CheckResult
+from ratchet.core.contract import digest_json
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Score, TaskReport, sample_id
 from ratchet.core.judgement import judge
+from ratchet.core.memo import Manifest
 from ratchet.core.questions import Question
 from ratchet.core.refs import FileRef, FolderRef
-from ratchet.report.contract import DataSummary, MeasuringSummary, ReportInputs, ServingSummary, TrainingSummary
+from ratchet.report.contract import (
+    Code,
+    DataSummary,
+    MeasuringSummary,
+    Origin,
+    ReportInputs,
+    RunWork,
+    ServingSummary,
+    StepCode,
+    StepWork,
+    TrainingSummary,
+)
 
 LABELS = ("card_arrival", "refund_request", "change_password", "track_parcel")
 NOTHING = FileRef(uri="store://blobs/00/0", sha256="0" * 64, bytes=1)
+RECIPE: dict[str, Any] = {
+    "line": "support",
+    "method": {"learning_rate": 0.0001, "r": 32},
+    "gate": {"alpha": 0.05, "checks": [{"name": "sums", "margin": 0.05}, {"name": "intents", "margin": 0.03}]},
+}
+BEGAN = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 
 def folder(digit: str, num_bytes: int = 11_550_496) -> FolderRef:
@@ -85,18 +105,51 @@ def check(name: str, verdict: str, reason: str, **more: Any) -> CheckResult:
     )
 
 
+def origin(**changes: Any) -> Origin:
+    """Of a model that the code of now made from base "a"; `changes` replace fields."""
+    steps = {name: StepCode(revision=1, lock_sha256="1" * 64) for name in ("prepare", "finetune")}
+    fields = {"base": folder("a"), "recipe": RECIPE, "code": Code(version="0.1.0", steps=steps)}
+    return Origin.model_validate({**fields, **changes})
+
+
+def work(*prices: float | None) -> RunWork:
+    """resolve, finetune and gate, each at its price; their keys are 0…, 1… and 2…."""
+    names = ("resolve", "finetune", "gate")
+    tasks = tuple(
+        StepWork(task=name, step=name, key=str(number) * 64, price_per_hour=price)
+        for number, (name, price) in enumerate(zip(names, prices or (None,) * 3, strict=True))
+    )
+    return RunWork(currency="EUR", tasks=tasks)
+
+
+def manifest(task: StepWork, *, seconds: float, minutes_after: float) -> Manifest:
+    """Of work that began so many minutes after the run, or before it where they are negative."""
+    return Manifest(
+        step=task.step,
+        key=task.key,
+        outputs={},
+        started_at=BEGAN + timedelta(minutes=minutes_after),
+        wall_seconds=seconds,
+        peak_memory_mib=812.4,
+    )
+
+
 def inputs(**changes: Any) -> ReportInputs:
     """A good release; `changes` replace fields."""
     fields: dict[str, Any] = {
         "line": "support",
         "release_id": "support-4f2a91c07b3d",
-        "recipe_sha256": "e" * 64,
+        "recipe_sha256": digest_json(RECIPE),
+        "origin": origin(),
         "candidate": folder("c"),
         "baseline": folder("b"),
         "baseline_release_id": "support-bootstrap",
-        "baseline_recipe_sha256": "e" * 64,
+        "baseline_recipe_sha256": digest_json(RECIPE),
+        "baseline_record_sha256": "",
+        "adapter": folder("d"),
         "bundle": folder("f", 7_172_236),
         "dataset": NOTHING,
+        "train": NOTHING,
         "prompts": NOTHING,
         "training_log": NOTHING,
         "candidate_report": NOTHING,
@@ -159,9 +212,10 @@ def inputs(**changes: Any) -> ReportInputs:
 
 def training_log(num_steps: int = 125) -> bytes:
     rng = random.Random(1)
+    losses = [0.1 + 1.28 * 0.965**step + rng.random() * 0.05 for step in range(1, num_steps + 1)]
     lines = [
-        {"at_ms": 0, "metrics": {"loss": 0.1 + 1.28 * 0.965**step + rng.random() * 0.05}, "step": step}
-        for step in range(1, num_steps + 1)
+        {"at_ms": 0, "metrics": {"loss": loss, "num_tokens": 2000.0}, "step": step}
+        for step, loss in enumerate(losses, start=1)
     ]
     lines.append({"at_ms": 0, "metrics": {"validation_loss": 0.131}, "step": num_steps})
     return "".join(json.dumps(line) + "\n" for line in lines).encode()

@@ -11,7 +11,9 @@ from ratchet.report.view import view
 def summary_of(inputs: ReportInputs) -> str:
     rows = evidence.split_rows()
     reports = evidence.eval_report(rows, 0.7, seed=1, model="c"), evidence.eval_report(rows, 0.05, seed=2, model="b")
-    page = view(inputs, join_verdicts(inputs), reports, rows, evidence.receipt(), evidence.training_log())
+    page = view(
+        inputs, join_verdicts(inputs), reports, evidence.origin(), rows, evidence.receipt(), evidence.training_log()
+    )
     return summary(page)
 
 

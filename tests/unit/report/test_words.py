@@ -1,7 +1,7 @@
 from tests.unit.report import evidence
 
 from ratchet.core.evaluation import Score
-from ratchet.report.words import changes, notes, recommendation
+from ratchet.report.words import notes, recommendation
 
 
 def test_a_pass_recommends_approval_with_the_headline_score() -> None:
@@ -60,29 +60,3 @@ def test_advisory_checks_that_did_not_pass_are_noted() -> None:
 
 def test_a_part_without_checks_is_pointed_at() -> None:
     assert "see the parts below" in recommendation(evidence.inputs(stage_checks=(), stage_verdict="FAIL"), "FAIL")
-
-
-def test_what_changed_since_production_is_said_and_what_was_left_out() -> None:
-    rows = evidence.split_rows()
-    candidate = evidence.eval_report(rows, 0.7, seed=1, model="c")
-    left_out = candidate.model_copy(
-        update={
-            "chat_template_sha256": "9" * 64,
-            "tasks": (candidate.tasks[0].model_copy(update={"num_overlapping": 106}),),
-        }
-    )
-    baseline = evidence.eval_report(rows, 0.05, seed=2, model="b")
-
-    assert changes(evidence.inputs(), candidate, baseline) == (
-        "Data: 310 of 4,812 rows are new (6%).",
-        "Recipe: the same as production's.",
-        "Chat template: the same.",
-    )
-    assert changes(evidence.inputs(baseline_recipe_sha256="f" * 64), left_out, baseline)[1:] == (
-        "Recipe: changed since production was tuned.",
-        "Chat template: changed with the model; scores are compared all the same.",
-        "Left out of intent: 106 rows that the training holds.",
-    )
-    assert changes(evidence.inputs(baseline_recipe_sha256=""), candidate, baseline)[1] == (
-        "Recipe: production is the untuned base, which no recipe made."
-    )
