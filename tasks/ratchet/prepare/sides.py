@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ratchet.core.similarity import is_near, prefix_of
 from ratchet.prepare.contract import SplitPolicy
 
 Side = Literal["train", "validation", "test"]
 SIDES: tuple[Side, ...] = ("train", "validation", "test")
 NGRAM_CHARACTERS = 4
-_NEAR = (4, 5)  # Jaccard index >= 4/5, in whole numbers
+_NEAR = (4, 5)  # Jaccard index >= 4/5
 
 _PARITY_BITS = 8192  # more than the n-grams of the longest text, else the bound below says little
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
@@ -54,8 +55,7 @@ def ngrams_of(text: str) -> frozenset[str]:
 
 def near(left: frozenset[str], right: frozenset[str]) -> bool:
     """Jaccard index of at least 0.8."""
-    shared = len(left & right)
-    return shared * _NEAR[1] >= (len(left) + len(right) - shared) * _NEAR[0]
+    return is_near(left, right, _NEAR)
 
 
 def _hashed_side(text: str, policy: SplitPolicy) -> Side:
@@ -68,7 +68,7 @@ def _hashed_side(text: str, policy: SplitPolicy) -> Side:
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
-    """`prefix`: see _Index. `parity`: bit h is set when an odd number of n-grams hash to h."""
+    """`prefix`: see core.similarity. `parity`: bit h is set when an odd number of n-grams hash to h."""
 
     ngrams: frozenset[str]
     prefix: list[str]
@@ -76,20 +76,14 @@ class _Entry:
 
 
 class _Index:
-    """Finds the sides that have a near text, without comparing all pairs, and without missing one.
-
-    Prefix filter (Chaudhuri, Ganti, Kaushik 2006, A primitive operator for similarity joins in data cleaning): put
-    the n-grams of every text in one common order; two texts with a Jaccard index >= t share one of the first
-    n - ceil(t n) + 1 n-grams of either. Any order is correct; rare ones first is fast.
-    """
+    """Finds the sides that have a near text by the prefixes of their n-grams (core.similarity), and misses none."""
 
     def __init__(self, frequency: Counter[str]) -> None:
         self._frequency = frequency
         self._entries: dict[Side, dict[str, list[_Entry]]] = {side: defaultdict(list) for side in SIDES}
 
     def entry(self, ngrams: frozenset[str]) -> _Entry:
-        length = len(ngrams) - -(-len(ngrams) * _NEAR[0] // _NEAR[1]) + 1
-        prefix = sorted(ngrams, key=lambda ngram: (self._frequency[ngram], ngram))[:length]
+        prefix = prefix_of(ngrams, _NEAR, order=lambda ngram: (self._frequency[ngram], ngram))
         parity = 0
         for ngram in ngrams:
             parity ^= 1 << (hash(ngram) % _PARITY_BITS)
