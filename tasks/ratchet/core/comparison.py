@@ -194,7 +194,7 @@ def _task_differences(candidate: EvalReport, baseline: EvalReport, policy: GateP
             ("version", ours.version, theirs.version),
             ("configuration", ours.config_sha256[:12], theirs.config_sha256[:12]),
             ("data", ours.data_sha256[:12], theirs.data_sha256[:12]),
-            ("left out", f"{ours.num_overlapping} rows", f"{theirs.num_overlapping} rows"),
+            ("left out", f"{ours.num_left_out} rows", f"{theirs.num_left_out} rows"),
         ):
             if mine != other:
                 yield f"task {name} has {what} {mine}, the baseline's was {other}"

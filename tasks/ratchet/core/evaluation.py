@@ -35,9 +35,10 @@ class TaskReport(Contract):
     """One task. Samples are aligned between two reports by `sample_ids`.
 
     `answers` is the model's text for each sample of a generation task, before any filter; empty for other tasks.
-    `num_overlapping` rows were left out, since the training holds them. `noise`: per metric, by how much a sample's
-    value differs on average when the first samples are measured again in other batches. `slices`: by what the samples
-    are sliced → the slice of each; `sources`: what each sample comes from, where samples share sources.
+    Rows were left out: `num_overlapping`, since the training holds them word for word, and `num_near_duplicates` others
+    that it asks in almost the same words. `noise`: per metric, by how much a sample's value differs on average when the
+    first samples are measured again in other batches. `slices`: by what the samples are sliced → the slice of each;
+    `sources`: what each sample comes from, where samples share sources.
     """
 
     name: str
@@ -48,6 +49,7 @@ class TaskReport(Contract):
     metrics: tuple[MetricSamples, ...]
     answers: tuple[str, ...] = ()
     num_overlapping: NonNegativeInt = 0
+    num_near_duplicates: NonNegativeInt = 0
     noise: dict[str, float] = Field(default_factory=dict)
     slices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sources: tuple[str, ...] = ()
@@ -67,6 +69,10 @@ class TaskReport(Contract):
             if len(values) != num_samples:
                 raise ValueError(f"task {self.name}: {name} ends at sample {len(values)}, expected {num_samples}")
         return self
+
+    @property
+    def num_left_out(self) -> int:
+        return self.num_overlapping + self.num_near_duplicates
 
     def first(self, num_samples: int) -> Self:
         """The report of the first samples alone."""

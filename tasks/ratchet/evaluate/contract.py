@@ -30,7 +30,7 @@ class Stopping(Contract):
 class EvaluateInputs(Contract):
     """Rows are asked in `num_looks` equal parts, all of them unless `stopping` ends it.
 
-    `trained_on` is prepare's training set: rows that it holds are left out, for the baseline as for the candidate.
+    `trained_on` is prepare's training set: rows that it holds, or nearly asks, are left out for both models.
     Two reports can be compared only if both were measured in the same parts, by the same engine.
     """
 

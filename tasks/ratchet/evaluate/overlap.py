@@ -44,13 +44,17 @@ def overlapping(tasks: Mapping[str, Sequence[Row]], training: Path) -> dict[str,
         for line in lines:
             num_examples += 1
             seen.update(gram for gram in _held(json.loads(line), lengths) if gram in places)
-    # What a good part of all examples say is the prompt around the question, not a question.
-    most = max(BOILERPLATE_EXAMPLES, BOILERPLATE_SHARE * num_examples)
+    most = most_examples(num_examples)
     found: dict[str, set[int]] = {name: set() for name in tasks}
     for gram, count in seen.items():
         for name, position in places[gram] if count <= most else ():
             found[name].add(position)
     return found
+
+
+def most_examples(num_examples: int) -> float:
+    """What more of all examples say is the prompt around the question, not a question."""
+    return max(BOILERPLATE_EXAMPLES, BOILERPLATE_SHARE * num_examples)
 
 
 def words_of(text: str) -> Gram:

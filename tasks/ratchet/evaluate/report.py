@@ -22,7 +22,12 @@ class MissingMetric(TerminalError, LookupError):
 
 
 def task_report(
-    task: TaskFile, rows: Sequence[Row], data_sha256: str, records: Records, num_overlapping: int = 0
+    task: TaskFile,
+    rows: Sequence[Row],
+    data_sha256: str,
+    records: Records,
+    num_overlapping: int = 0,
+    num_near_duplicates: int = 0,
 ) -> TaskReport:
     """Of the rows asked so far. Raises MissingMetric when a metric of the task file has no number for any of them."""
     if len(records) != len(rows):
@@ -35,6 +40,7 @@ def task_report(
         sample_ids=tuple(sample_id(row) for row in rows),
         metrics=tuple(_metric(task, name, better, records) for name, better in task.metrics.items()),
         num_overlapping=num_overlapping,
+        num_near_duplicates=num_near_duplicates,
         answers=tuple(record["resps"][0][0] for record in records) if _generates(task) else (),
         slices={name: tuple(_slice(task, name, row) for row in rows) for name in task.slices},
         sources=tuple(str(row[task.source]) for row in rows) if task.source else (),

@@ -13,6 +13,7 @@ from ratchet.core.model_folder import check_model_folder
 from ratchet.evaluate.contract import EvalTask, EvaluateInputs, EvaluateOutputs
 from ratchet.evaluate.harness import LoadedModel, load
 from ratchet.evaluate.looks import Part, Records, first_look, measure_in_looks
+from ratchet.evaluate.near import near_duplicates
 from ratchet.evaluate.overlap import overlapping
 from ratchet.evaluate.report import noise, scores, task_report
 from ratchet.evaluate.rows import BadRows, Row, in_order, read_rows
@@ -21,12 +22,13 @@ from ratchet.evaluate.task_file import TaskFile, parse_task
 
 @dataclass(frozen=True)
 class Questions:
-    """What one task asks, in this order; `num_overlapping` rows were left out."""
+    """What one task asks, in this order; `num_overlapping` and `num_near_duplicates` rows were left out."""
 
     file: TaskFile
     rows: list[Row]
     data_sha256: str
     num_overlapping: int
+    num_near_duplicates: int
 
 
 Asked = dict[str, Questions]  # by the task's name
@@ -113,7 +115,14 @@ def _report(inputs: EvaluateInputs, asked: Asked, model: LoadedModel, records: R
             seed=inputs.seed,
         ),
         tasks=tuple(
-            task_report(q.file, q.rows[: len(records[name])], q.data_sha256, records[name], q.num_overlapping)
+            task_report(
+                q.file,
+                q.rows[: len(records[name])],
+                q.data_sha256,
+                records[name],
+                num_overlapping=q.num_overlapping,
+                num_near_duplicates=q.num_near_duplicates,
+            )
             for name, q in asked.items()
         ),
     )
@@ -125,18 +134,25 @@ def _asked(inputs: EvaluateInputs, world: World, scratch: Path) -> Asked:
         task.name: read_rows(world.store.fetch_file(task.data, scratch / f"{task.name}.jsonl"), files[task.name])
         for task in inputs.tasks
     }
-    seen: dict[str, set[int]] = {name: set() for name in rows}
+    held: dict[str, set[int]] = {name: set() for name in rows}
+    near = held
     if inputs.trained_on:
-        seen = overlapping(rows, world.store.fetch_file(inputs.trained_on, scratch / "train.jsonl"))
+        training = world.store.fetch_file(inputs.trained_on, scratch / "train.jsonl")
+        held, near = overlapping(rows, training), near_duplicates(rows, training)
     return {
-        task.name: _questions(task, files[task.name], rows[task.name], seen[task.name], inputs) for task in inputs.tasks
+        task.name: _questions(task, files[task.name], rows[task.name], held[task.name], near[task.name], inputs)
+        for task in inputs.tasks
     }
 
 
-def _questions(task: EvalTask, file: TaskFile, rows: list[Row], seen: set[int], inputs: EvaluateInputs) -> Questions:
-    unseen = [row for position, row in enumerate(rows) if position not in seen]
-    if seen:
-        log.warning("rows that the training holds are left out", extra={"task": task.name, "num_rows": len(seen)})
+def _questions(
+    task: EvalTask, file: TaskFile, rows: list[Row], held: set[int], near: set[int], inputs: EvaluateInputs
+) -> Questions:
+    unseen = [row for position, row in enumerate(rows) if position not in held | near]
+    if held | near:
+        counts = {"num_rows": len(held), "num_near_duplicates": len(near - held)}
+        log.warning("rows that the training holds are left out", extra={"task": task.name, **counts})
     if not unseen:
         raise BadRows(f"task {task.name}: the training set holds all {len(rows)} rows, so nothing is left to measure")
-    return Questions(file, in_order(unseen, task.max_samples, inputs.seed), task.data.sha256, len(seen))
+    drawn = in_order(unseen, task.max_samples, inputs.seed)
+    return Questions(file, drawn, task.data.sha256, len(held), len(near - held))

@@ -108,8 +108,9 @@ def _base(inputs: ReportInputs, before: Origin | None) -> Change:
 
 def _left_out(candidate: EvalReport) -> Iterator[Change]:
     for task in candidate.tasks:
-        if task.num_overlapping:
-            said = f"{task.num_overlapping:,} rows that the training holds"
+        if task.num_left_out:
+            near = f"{task.num_near_duplicates:,} that it asks in almost the same words"
+            said = f"{task.num_overlapping:,} rows that the training holds word for word, and {near}"
             yield Change(f"Left out of {task.name}", changed=False, said=said)
 
 

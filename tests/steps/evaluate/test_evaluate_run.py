@@ -263,6 +263,24 @@ def test_a_truncated_or_foreign_model_is_refused_before_it_is_loaded(world, fold
     assert "auto_map" in refused(world, foreign, BadModelFolder, LABELS, rows)
 
 
+def test_rows_that_the_training_holds_or_nearly_asks_are_left_out_and_counted(world, model):
+    held = "Where is the parcel that I ordered on Monday from your shop?"
+    nearly = "I was charged twice for one sofa and want the money back"
+    fresh = "Does the guarantee cover a battery that is two years old?"
+    rows = [{"id": text[:5], "prompt": text, "answer": "x"} for text in (held, nearly, fresh)]
+    examples = [
+        {"prompt": [{"role": "user", "content": text}], "completion": []}
+        for text in (held, nearly.replace("sofa", "lamp"), "Something else entirely")
+    ]
+    task = EvalTask(name="labels", config_yaml=LABELS, data=put(world, rows))
+
+    outputs = run(EvaluateInputs(model=model, tasks=(task,), trained_on=put(world, examples)), world)
+
+    (found,) = report_of(world, outputs).tasks
+    assert (found.num_overlapping, found.num_near_duplicates) == (1, 1)
+    assert found.sample_ids == (sample_id(rows[2]),)
+
+
 # In looks
 
 
