@@ -44,6 +44,10 @@ def clustered_mean(
     return _Student(value, error, num_sources - 1, len(values), skew).estimate(threshold, alpha, power)
 
 
+# Further from the threshold than any test can tell; the cube of a larger score may be beyond floating point.
+_CERTAIN = 1e9
+
+
 @dataclass(frozen=True)
 class _Student:
     """A mean with its standard error. `skew` is the samples' skewness over √n, 0 where it is not looked at."""
@@ -75,7 +79,7 @@ class _Student:
         """Of "the distance is at most 0"."""
         if self.error == 0:
             return float(distance <= 0)
-        score = distance / self.error
+        score = max(-_CERTAIN, min(_CERTAIN, distance / self.error))
         return student_cdf(-min(score, _unskewed(score, skew)), self.degrees_of_freedom)
 
 

@@ -29,6 +29,13 @@ def test_equal_values_leave_no_doubt():
     assert (estimate.low, estimate.high, estimate.p_above, estimate.p_below) == (0.25, 0.25, 0.0, 1.0)
 
 
+def test_differences_near_the_smallest_number_there_is_leave_no_doubt():
+    estimate = mean([0.25] * 99 + [0.25 + 1e-16], 0.1, ALPHA, POWER)
+    tiny = mean([0.0] * 4 + [1e-308], -0.1, ALPHA, POWER)
+
+    assert (estimate.p_above, tiny.p_above) == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
 def test_a_few_large_losses_are_taken_more_seriously_than_students_test_takes_them():
     many_small_gains = [0.02 * (index % 3) for index in range(95)]
     plain = mean([*many_small_gains, *[-0.02] * 5], 0.0, ALPHA, POWER)
