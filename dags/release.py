@@ -26,6 +26,7 @@ FILES = PolicyFiles(SETTINGS.root)
 
 def release(recipe: Recipe) -> DAG:
     step = partial(step_task, recipe)
+    canary = recipe.canary if SETTINGS.can_share_traffic else None
     with DAG(
         dag_id=f"release_{recipe.line}",
         description=recipe.description,
@@ -174,6 +175,7 @@ def release(recipe: Recipe) -> DAG:
                     **{n: staged[n] for n in ("colour", "ready_seconds", "preview_latency_ms", "active_latency_ms")},
                     **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},
                 },
+                "shares": canary.shares if canary else (),
                 "work": work_so_far(
                     recipe,
                     SETTINGS,
@@ -206,7 +208,7 @@ def release(recipe: Recipe) -> DAG:
             inputs={
                 "proposal": proposal,
                 "approvers": recipe.approvers,
-                "canary": recipe.trying(data["test"], after["report"]) if SETTINGS.can_share_traffic else None,
+                "canary": canary and recipe.trying(canary, data["test"], after["report"]),
             },
             execution_timeout=timedelta(hours=12),
         )

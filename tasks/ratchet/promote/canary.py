@@ -15,7 +15,6 @@ from ratchet.promote.contract import Canary, CanarySettings
 from ratchet.promote.judge import Judgement, Seen, judge
 
 NUM_GOLDEN_PROMPTS = 20
-SHADOW = 0
 
 
 def try_with_users(
@@ -42,11 +41,8 @@ def try_with_users(
 
 def _steps(settings: CanarySettings, state: RouterState) -> list[int]:
     """The shares still to be tried: a canary that was cut short goes on with the share that it had."""
-    shares = [*([SHADOW] if settings.shadow else []), *settings.steps]
-    if state.canary is None:
-        return shares
-    reached = state.weights.get(other(state.active), 0)
-    return [share for share in shares if share >= reached]
+    reached = state.weights.get(other(state.active), 0) if state.canary else 0
+    return [share for share in settings.shares if share >= reached]
 
 
 def _golden(world: World, canary: Canary) -> tuple[Golden, ...]:

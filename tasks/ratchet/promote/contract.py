@@ -39,6 +39,11 @@ class CanarySettings(Contract):
             raise ValueError(f"the steps of a canary go up, got {self.steps}")
         return self
 
+    @property
+    def shares(self) -> tuple[int, ...]:
+        """Percent of the users, one step after the other; 0 is the shadow."""
+        return (0, *self.steps) if self.shadow else self.steps
+
 
 class Canary(Contract):
     """`prompts` is prepare's test split; the report says what the evaluated candidate answered to them."""

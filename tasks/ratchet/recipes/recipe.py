@@ -109,12 +109,10 @@ class Recipe(Contract):
             "seed": self.seed,
         }
 
-    def trying(self, test_split: Any, candidate_report: Any) -> dict[str, Any] | None:
+    def trying(self, canary: CanarySettings, test_split: Any, candidate_report: Any) -> dict[str, Any]:
         """The canary of promote's inputs."""
-        if self.canary is None:
-            return None
         return {
-            "settings": self.canary,
+            "settings": canary,
             "prompts": test_split,
             "candidate_report": candidate_report,
             "task": self.split_task.name,

@@ -97,6 +97,8 @@ class ReportInputs(Contract):
 
     `prompts` is prepare's test split: the reports name samples by id, the page shows what was asked.
 
+    `shares`: percent of the users who try the candidate first, one after the other; 0 copies their requests.
+
     `work` is shown and not bound (see record.py); None shows a page without what the run cost.
     """
 
@@ -131,6 +133,7 @@ class ReportInputs(Contract):
     training: TrainingSummary
     measuring: MeasuringSummary
     serving: ServingSummary
+    shares: tuple[NonNegativeInt, ...] = ()
     work: RunWork | None = None
 
     @model_validator(mode="after")

@@ -48,6 +48,7 @@ class Page:
     inputs: ReportInputs
     verdict: Verdict
     recommendation: str
+    move: str
     notes: tuple[str, ...]
     changes: tuple[Change, ...]
     scores: tuple[ScoreRow, ...]
@@ -77,6 +78,7 @@ def view(
         inputs=inputs,
         verdict=verdict,
         recommendation=words.recommendation(inputs, verdict),
+        move=words.move(inputs),
         notes=words.notes(inputs),
         changes=changes(inputs, before, candidate, baseline),
         scores=score_rows(words.score_pairs(inputs)),

@@ -76,3 +76,11 @@ def _headline(inputs: ReportInputs) -> str:
     if pair.baseline is None:
         return f"{pair.name} is {now}"
     return f"{pair.name} goes from {pair.show(pair.baseline.value)} to {now}"
+
+
+def move(inputs: ReportInputs) -> str:
+    """How the users get to the candidate: "moves all users at once", or share by share."""
+    if not inputs.shares:
+        return "moves all users at once"
+    tried = [f"{share}%" if share else "copies of their requests" for share in inputs.shares]
+    return f"tries it with {', then '.join(tried)} of the users, and then moves all of them,"

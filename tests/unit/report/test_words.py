@@ -1,7 +1,7 @@
 from tests.unit.report import evidence
 
 from ratchet.core.evaluation import Score
-from ratchet.report.words import notes, recommendation
+from ratchet.report.words import move, notes, recommendation
 
 
 def test_a_pass_recommends_approval_with_the_headline_score() -> None:
@@ -60,3 +60,11 @@ def test_advisory_checks_that_did_not_pass_are_noted() -> None:
 
 def test_a_part_without_checks_is_pointed_at() -> None:
     assert "see the parts below" in recommendation(evidence.inputs(stage_checks=(), stage_verdict="FAIL"), "FAIL")
+
+
+def test_the_page_says_how_users_get_to_the_candidate() -> None:
+    assert move(evidence.inputs()) == "moves all users at once"
+    assert move(evidence.inputs(shares=(10, 50))) == (
+        "tries it with 10%, then 50% of the users, and then moves all of them,"
+    )
+    assert "tries it with copies of their requests, then 5% of" in move(evidence.inputs(shares=(0, 5)))
