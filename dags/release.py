@@ -201,6 +201,7 @@ def release(recipe: Recipe) -> DAG:
             body=report.output["summary"],
             proposal=proposal,
             approvers=recipe.approvers,
+            two_people=recipe.two_people,
             timeout_hours=recipe.approval_timeout_hours,
         )
         promote = step(
@@ -208,6 +209,8 @@ def release(recipe: Recipe) -> DAG:
             inputs={
                 "proposal": proposal,
                 "approvers": recipe.approvers,
+                "approval_valid_hours": recipe.approval_valid_hours,
+                "two_people": recipe.two_people,
                 "canary": canary and recipe.trying(canary, data["test"], after["report"]),
             },
             execution_timeout=timedelta(hours=12),

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,8 @@ class ReleaseWorld:
         return world
 
     def say(self, kind: Any, release: str, **fields: Any) -> None:
-        self.world.ledger(self.line).append(lambda events: event(kind, release, **fields))
+        told = {"at": datetime.now(UTC), **fields}
+        self.world.ledger(self.line).append(lambda events: event(kind, release, **told))
 
     @property
     def kinds(self) -> list[str]:

@@ -30,13 +30,16 @@ class Proposal(Contract):
             recipe_sha256=self.recipe_sha256,
         )
 
-    def event(self, kind: Literal["approved", "rejected"], at: datetime, by: str, note: str) -> LedgerEvent:
-        """The ledger's record of the answer."""
+    def event(
+        self, kind: Literal["approved", "rejected"], at: datetime, by: str, note: str, asked_by: str = ""
+    ) -> LedgerEvent:
+        """The ledger's record of the answer. `asked_by` started the run."""
         return LedgerEvent(
             line=self.line,
             kind=kind,
             at=at,
             by=by,
+            asked_by=asked_by,
             release_id=self.release_id,
             model=self.candidate,
             dataset_sha256=self.dataset.sha256,

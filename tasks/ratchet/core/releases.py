@@ -25,7 +25,8 @@ class Evidence(Contract):
 class LedgerEvent(Contract):
     """One line of the ledger. `seq` is set by the ledger when it appends; the chain of digests is the journal's own.
 
-    `model` is the model that the event is about (for a roll-back: the one gone back to), `by` a user's name.
+    `model` is the model that the event is about (for a roll-back: the one gone back to), `by` a user's name. Of a
+    decision `asked_by` is who started the run that asked for it; empty for one that started by its schedule.
     """
 
     schema_version: Literal[1] = 1
@@ -34,6 +35,7 @@ class LedgerEvent(Contract):
     kind: EventKind
     at: AwareDatetime
     by: str
+    asked_by: str = ""
     release_id: str
     model: FolderRef
     dataset_sha256: Sha256 | None = None

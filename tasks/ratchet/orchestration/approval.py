@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
 
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
@@ -22,30 +23,65 @@ class ReleaseApproval(ApprovalOperator):
     Args:
         proposal: the fields of core.releases.Proposal; values may be outputs of steps.
         approvers: the users who may answer.
+        two_people: whoever started the run may not.
     """
 
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "proposal")
 
     def __init__(
-        self, *, proposal: dict[str, Any], approvers: Sequence[str], timeout_hours: int, body: Any, **kwargs: Any
+        self,
+        *,
+        proposal: dict[str, Any],
+        approvers: Sequence[str],
+        two_people: bool,
+        timeout_hours: int,
+        body: Any,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             body=body,
             defaults=self.REJECT,
             response_timeout=timedelta(hours=timeout_hours),
-            assigned_users=[{"id": user, "name": user} for user in approvers],
+            assigned_users=_users(approvers),
             params={"reason": Param("", type="string", description="Why (kept in the ledger)")},
             execution_timeout=None,
             **kwargs,
         )
         self.proposal = proposal
+        self.approvers = tuple(approvers)
+        self.two_people = two_people
+
+    def execute(self, context: Any) -> Any:
+        self.assigned_users = _users(may_answer(self.approvers, self.two_people, started_by(context)))
+        return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         if "error" not in event:
             self.validate_chosen_options(event["chosen_options"])
             settings = load()
-            record(World(settings, settings.scratch), Proposal.model_validate(self.proposal), answer_of(event))
+            proposal = Proposal.model_validate(self.proposal)
+            record(World(settings, settings.scratch), proposal, answer_of(event), started_by(context))
         return super().execute_complete(context, event)
+
+
+def _users(names: Sequence[str]) -> list[Any]:
+    return [{"id": name, "name": name} for name in names]
+
+
+def started_by(context: Any) -> str:
+    """Who started the run; empty for its schedule."""
+    return context["dag_run"].triggering_user_name or ""
+
+
+def may_answer(approvers: Sequence[str], two_people: bool, asked_by: str) -> tuple[str, ...]:
+    """Raises AirflowFailException when nobody is left."""
+    left = tuple(user for user in approvers if not (two_people and user == asked_by))
+    if not left:
+        raise AirflowFailException(
+            f"{asked_by} started this run and is its only approver, but the recipe asks for two people: name another "
+            "approver in the recipe, or have somebody else start the run"
+        )
+    return left
 
 
 @dataclass(frozen=True)
@@ -66,13 +102,13 @@ def answer_of(event: dict[str, Any]) -> Answer:
     )
 
 
-def record(world: World, proposal: Proposal, answer: Answer) -> None:
+def record(world: World, proposal: Proposal, answer: Answer, asked_by: str) -> None:
     """Append the answer to the ledger, once: a task that is run again finds it there."""
 
     def decide(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
         written = {(event.kind, event.evidence, event.at) for event in events}
         if (answer.kind, proposal.evidence, answer.at) in written:
             return None
-        return proposal.event(answer.kind, at=answer.at, by=answer.by, note=answer.reason)
+        return proposal.event(answer.kind, at=answer.at, by=answer.by, note=answer.reason, asked_by=asked_by)
 
     world.ledger(proposal.line).append(decide)

@@ -55,7 +55,8 @@ class Canary(Contract):
 
 
 class PromoteInputs(Contract):
-    """`approvers` are looked at again here: an approval by someone no longer named is void.
+    """`approvers` are looked at again here: an approval by someone no longer named is void. So is one that is older
+    than `approval_valid_hours` and, with `two_people`, one by who started the run.
 
     Without `canary` all users move at once.
     """
@@ -63,6 +64,8 @@ class PromoteInputs(Contract):
     contract_version: int = 2
     proposal: Proposal
     approvers: tuple[str, ...]
+    approval_valid_hours: PositiveInt = 168
+    two_people: bool = False
     canary: Canary | None = None
 
     @property

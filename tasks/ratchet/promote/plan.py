@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import Colour, LedgerEvent, Production, last_decision, production, production_history
 from ratchet.core.rollout import RouterState
 from ratchet.promote.contract import PromoteInputs
+
+CLOCK_TOLERANCE = timedelta(minutes=10)
 
 
 class ApprovalVoid(TerminalError, PermissionError):
@@ -48,7 +50,7 @@ def plan(
         raise TerminalError(f"the ledger of {inputs.line} is empty: run `ratchet up`, which releases the base model")
     if state.serves(inputs.release_id, inputs.model.sha256):
         return None
-    approval = _valid_approval(events, live, inputs)
+    approval = _valid_approval(events, live, inputs, at)
     if preview.model_sha256 != inputs.model.sha256:
         raise NotStaged(
             f"{preview.colour} holds {_short(preview.model_sha256)}, expected the candidate "
@@ -71,13 +73,15 @@ def plan(
     )
 
 
-def _valid_approval(events: Sequence[LedgerEvent], live: Production, inputs: PromoteInputs) -> LedgerEvent:
+def _valid_approval(
+    events: Sequence[LedgerEvent], live: Production, inputs: PromoteInputs, at: datetime
+) -> LedgerEvent:
     decision = last_decision(events, inputs.release_id)
     if decision is None:
         raise ApprovalVoid(
             f"{inputs.release_id} has no approval in the ledger: `ratchet approve`, or answer in Airflow"
         )
-    problem = _problem(events, live, decision, inputs)
+    problem = _problem(events, live, decision, inputs) or _lapsed(decision, inputs, at)
     if problem:
         raise ApprovalVoid(f"the decision about {inputs.release_id} (event {decision.seq} by {decision.by}) {problem}")
     return decision
@@ -105,6 +109,19 @@ def _problem(
             f"is void, because it compares with baseline {_short(inputs.evidence.baseline_sha256)}, but production is "
             f"{_short(live.model.sha256)} ({live.release_id}); run the release again and approve that"
         )
+    return None
+
+
+def _lapsed(decision: LedgerEvent, inputs: PromoteInputs, at: datetime) -> str | None:
+    """Clocks of two machines differ by less than the tolerance."""
+    age, limit = at - decision.at, timedelta(hours=inputs.approval_valid_hours)
+    if age > limit + CLOCK_TOLERANCE:
+        return (
+            f"is void, because it is {age.total_seconds() / 3600:.0f} hours old, and the recipe lets one stand for "
+            f"{inputs.approval_valid_hours}; look at the report again and approve anew"
+        )
+    if inputs.two_people and decision.by == decision.asked_by:
+        return f"is void, because {decision.by!r} also started the run, and the recipe asks for two people"
     return None
 
 

@@ -35,7 +35,8 @@ class Recipe(Contract):
     """One model line. One recipe, one release DAG.
 
     `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
-    Without `canary` all users move to an approved candidate at once.
+    With `two_people` whoever started a run may not approve it. Without `canary` all users move to an approved
+    candidate at once.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -67,6 +68,8 @@ class Recipe(Contract):
     schedule: str = "0 6 * * 1"
     approvers: tuple[str, ...] = Field(min_length=1)
     approval_timeout_hours: PositiveInt = 72
+    approval_valid_hours: PositiveInt = 168
+    two_people: bool = False
     seed: int = 0
     pods: dict[str, PodResources] = TINY
 

@@ -20,7 +20,12 @@ from ratchet.unload.run import run as unload
 
 ROWS = [{"id": str(number), "prompt": f"Label: {number}", "answer": ANSWER} for number in range(4)]
 SETTINGS = CanarySettings(
-    steps=(10, 50), step_seconds=0.02, probe_interval_seconds=0.001, min_requests=4, max_latency_ratio=50.0
+    steps=(10, 50),
+    step_seconds=0.02,
+    max_stretch=1000.0,  # a busy machine must not make a canary undecided
+    probe_interval_seconds=0.001,
+    min_requests=4,
+    max_latency_ratio=50.0,
 )
 # Intent, two shares, switch, event, two versions, their aliases: each with a before and an after.
 MOMENTS = range(16)
@@ -162,10 +167,10 @@ def test_an_engine_that_dies_in_the_canary_ends_it(place: ReleaseWorld, monkeypa
 
 
 def test_silence_is_no_success(place: ReleaseWorld) -> None:
-    outputs = _promote(place, SETTINGS.model_copy(update={"min_user_requests": 1}))
+    outputs = _promote(place, SETTINGS.model_copy(update={"min_user_requests": 1, "max_stretch": 20.0}))
 
     assert outputs.verdict == "INCONCLUSIVE"
-    assert outputs.reason == "0 users' requests are too few to judge, expected 1"
+    assert "too few to judge" in outputs.reason
     _assert_users_are_back(place)
 
 

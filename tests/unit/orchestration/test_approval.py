@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.proposal import Proposal
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import LedgerEvent
-from ratchet.orchestration.approval import TIMED_OUT, Answer, answer_of, record
+from ratchet.orchestration.approval import TIMED_OUT, Answer, answer_of, may_answer, record
 
 NOW = datetime(2026, 1, 6, tzinfo=UTC)
 
@@ -52,23 +53,26 @@ def world(tmp_path: Path) -> World:
 
 
 def test_an_approval_is_written_with_its_author_reason_and_digests(world: World) -> None:
-    record(world, PROPOSAL, Answer("approved", by="mia", reason="the gate passed", at=NOW))
+    record(world, PROPOSAL, Answer("approved", by="mia", reason="the gate passed", at=NOW), asked_by="eno")
 
     event = world.ledger("support").events()[-1]
     assert (event.kind, event.by, event.note) == ("approved", "mia", "the gate passed")
+    assert event.asked_by == "eno"
     assert event.evidence == PROPOSAL.evidence
 
 
 def test_a_task_that_is_run_again_does_not_approve_twice(world: World) -> None:
     for _ in range(2):
-        record(world, PROPOSAL, Answer("approved", by="mia", reason="", at=NOW))
+        record(world, PROPOSAL, Answer("approved", by="mia", reason="", at=NOW), asked_by="eno")
 
     assert [event.kind for event in world.ledger("support").events()] == ["bootstrap", "approved"]
 
 
 def test_the_same_release_can_be_approved_again_after_a_roll_back(world: World) -> None:
     for hours in (0, 5):
-        record(world, PROPOSAL, Answer("approved", by="mia", reason="", at=NOW + timedelta(hours=hours)))
+        record(
+            world, PROPOSAL, Answer("approved", by="mia", reason="", at=NOW + timedelta(hours=hours)), asked_by="eno"
+        )
 
     assert [event.kind for event in world.ledger("support").events()] == ["bootstrap", "approved", "approved"]
 
@@ -93,3 +97,14 @@ def test_the_same_release_can_be_approved_again_after_a_roll_back(world: World) 
 )
 def test_airflows_answer_is_read_as_kind_author_and_reason(event: dict[str, Any], answer: Answer) -> None:
     assert answer_of({**event, "responded_at": NOW}) == answer
+
+
+def test_with_two_people_whoever_started_the_run_is_not_asked() -> None:
+    assert may_answer(("mia", "noor"), True, "mia") == ("noor",)
+    assert may_answer(("mia", "noor"), False, "mia") == ("mia", "noor")
+    assert may_answer(("mia",), True, "") == ("mia",)  # started by its schedule
+
+
+def test_a_run_whose_only_approver_started_it_says_what_to_do() -> None:
+    with pytest.raises(AirflowFailException, match="mia started this run and is its only approver"):
+        may_answer(("mia",), True, "mia")

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, evidence, model, promotion, sha, story
 
@@ -93,6 +95,26 @@ def test_an_approval_is_void_when_it_compares_with_another_baseline() -> None:
 
     with pytest.raises(ApprovalVoid, match=f"compares with baseline {sha('older')[:12]}, but production is"):
         plan(events, ON_A, READY, promotion(evidence=old), NOON)
+
+
+def test_an_approval_lapses_but_not_for_clocks_that_differ() -> None:
+    limit = NOON + timedelta(hours=24, minutes=1)  # the approval is the story's event of minute 1
+    inputs = promotion().model_copy(update={"approval_valid_hours": 24})
+
+    assert plan(APPROVED, ON_A, READY, inputs, limit + timedelta(minutes=10)) is not None
+    assert plan(APPROVED, ON_A, READY, inputs, NOON - timedelta(hours=1)) is not None  # a clock was set back
+    with pytest.raises(ApprovalVoid, match="is 24 hours old, and the recipe lets one stand for 24"):
+        plan(APPROVED, ON_A, READY, inputs, limit + timedelta(minutes=11))
+
+
+def test_with_two_people_nobody_approves_a_run_of_their_own() -> None:
+    alone = story(RELEASED[0], event("approved", "b", asked_by="mia"))
+    inputs = promotion().model_copy(update={"two_people": True})
+
+    with pytest.raises(ApprovalVoid, match="'mia' also started the run"):
+        plan(alone, ON_A, READY, inputs, NOON)
+    assert plan(alone, ON_A, READY, promotion(), NOON) is not None
+    assert plan(story(RELEASED[0], event("approved", "b", asked_by="eno")), ON_A, READY, inputs, NOON) is not None
 
 
 @pytest.mark.parametrize(("holds", "word"), [(sha("c"), sha("c")[:12]), (None, "nothing")])
