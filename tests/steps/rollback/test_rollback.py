@@ -8,12 +8,12 @@ from tests.fakes.events import evidence, promotion, sha
 from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
+from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import LedgerEvent
 from ratchet.promote import run as promote
 from ratchet.rollback import run as rollback
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
-from ratchet.rollback.decide import NothingPrevious
 
 
 @pytest.fixture(scope="module")

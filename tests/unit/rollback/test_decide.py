@@ -1,68 +1,17 @@
 import pytest
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
+from tests.fakes.events import RELEASED, event, sha, story
 
-from ratchet.clients.engine import LoadedModel
-from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state, swapped_back, switched_to
-from ratchet.core.serving import ServingSettings
 from ratchet.rollback.contract import RollbackInputs
-from ratchet.rollback.decide import NothingPrevious, Target, at_hand, in_ledger, is_done
+from ratchet.rollback.decide import is_done
 
-ON_A = first_state("blue", "a", sha("a"), seq=0)
-ON_B = switched_to(ON_A, "green", "b", sha("b"), seq=2)
+ON_B = switched_to(first_state("blue", "a", sha("a"), seq=0), "green", "b", sha("b"), seq=2)
 BACK_ON_A = swapped_back(ON_B)
-THREE = story(*RELEASED, event("approved", "c"), event("promoting", "c"), event("promoted", "c"))
 ON_C = switched_to(ON_B, "blue", "c", sha("c"), seq=5)
-
-
-def loaded(release: str) -> LoadedModel:
-    return LoadedModel(release_id=release, model=model(release))
 
 
 def inputs(by: str = "omar", reason: str = "slow", to_release: str = "") -> RollbackInputs:
     return RollbackInputs(line="support", by=by, reason=reason, to_release=to_release)
-
-
-@pytest.mark.parametrize("asked", ["", "a"])
-def test_the_previous_colour_is_at_hand_while_it_holds_what_it_served(asked: str) -> None:
-    assert at_hand(ON_B, loaded("a"), asked) == Target("blue", loaded("a"))
-
-
-@pytest.mark.parametrize(
-    ("state", "holds", "asked"),
-    [
-        (ON_A, loaded("b"), ""),
-        (ON_B, None, ""),
-        (ON_B, loaded("c"), ""),
-        (ON_B, LoadedModel(release_id="a", model=model("other")), ""),
-        (ON_B, loaded("a"), "older"),
-        (BACK_ON_A, loaded("b"), ""),
-    ],
-    ids=["first release", "unloaded", "a candidate over it", "other bytes", "another was asked for", "rolled back"],
-)
-def test_nothing_is_at_hand_otherwise(state: object, holds: LoadedModel | None, asked: str) -> None:
-    assert at_hand(state, holds, asked) is None  # type: ignore[arg-type]
-
-
-def test_what_is_no_longer_loaded_is_found_in_the_ledger_for_the_other_colour() -> None:
-    assert in_ledger(RELEASED, ON_B, "", ServingSettings()) == Target("blue", loaded("a"))
-    assert in_ledger(THREE, ON_C, "", ServingSettings()) == Target("green", loaded("b"))
-    assert in_ledger(THREE, ON_C, "a", ServingSettings()) == Target("green", loaded("a"))
-
-
-@pytest.mark.parametrize(
-    ("events", "asked", "words"),
-    [
-        (RELEASED[:1], "", "nothing is previous to a on blue: it is the first release$"),
-        (ROLLED_BACK, "", "it was itself gone back to; to go further back, name a release: `ratchet rollback --to b`"),
-        (ROLLED_BACK, "nonsense", "nonsense was never in production; expected one of: b$"),
-        (RELEASED[:2], "b", "b was never in production; expected one of: none"),
-    ],
-    ids=["the first release", "after a roll-back", "unknown", "approved is not released"],
-)
-def test_going_nowhere_says_what_would_do(events: list[LedgerEvent], asked: str, words: str) -> None:
-    with pytest.raises(NothingPrevious, match=words):
-        in_ledger(events, BACK_ON_A, asked, ServingSettings())
 
 
 def test_the_same_request_again_is_done_and_goes_no_further() -> None:
