@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from ratchet.cli import compare, demo, plan, release, show
 from ratchet.cli.arguments import count, name
@@ -18,6 +19,7 @@ from ratchet.cli.measure import find_model
 from ratchet.cli.review import judge, pairs, ratings, tell
 from ratchet.cli.submit import Upload, submit
 from ratchet.cli.watch import Run, follow
+from ratchet.cli.way_back import dry_run
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, find, load
 from ratchet.clients.world import World
 from ratchet.core import log as logs
@@ -164,6 +166,9 @@ def rollback(here: Here, options: argparse.Namespace) -> None:
     inputs = RollbackInputs(
         line=here.recipe.line, by=getpass.getuser(), reason=options.reason, to_release=options.to or ""
     )
+    if options.dry_run:
+        dry_run(here.world, inputs, here.console)
+        return
     # In the command line's own environment: the way back needs neither Airflow nor MLflow nor any image.
     outputs = do_step(
         here.settings, here.config, "rollback", inputs, show.readable_to(here.console), Path(sys.executable)
@@ -196,15 +201,11 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"nothing to do: {error}", markup=False)
         return error.exit_code
     except RatchetError as error:
-        Console(stderr=True).print(f"[red]error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return error.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; run the same command again to go on")
         return Cancelled.exit_code
-
-
-def _plain(error: RatchetError) -> str:
-    return str(error).replace("[", r"\[")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -252,6 +253,7 @@ def parser() -> argparse.ArgumentParser:
     verb = add("rollback", rollback, "put the previous model back, now")
     verb.add_argument("--to", help="an earlier release id (default: the previous one)")
     verb.add_argument("--reason", default="by hand", help="kept in the ledger")
+    verb.add_argument("--dry-run", action="store_true", help="say what it would do, and do nothing")
     return top
 
 
