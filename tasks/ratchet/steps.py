@@ -9,6 +9,7 @@ from ratchet.convert.contract import ConvertInputs, ConvertOutputs
 from ratchet.core.contract import Contract, digest_json
 from ratchet.core.memo import step_key
 from ratchet.core.refs import digest_file
+from ratchet.drill.contract import DrillInputs, DrillOutputs
 from ratchet.evaluate.contract import EvaluateInputs, EvaluateOutputs
 from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
 from ratchet.gate.contract import GateInputs, GateOutputs
@@ -66,6 +67,7 @@ STEPS = {
         Step("bake", BakeInputs, BakeOutputs, image="ops", revision=1, acts=True),
         Step("unload", UnloadInputs, UnloadOutputs, image="ops", revision=1, acts=True),
         Step("rollback", RollbackInputs, RollbackOutputs, image="ops", revision=1, acts=True),
+        Step("drill", DrillInputs, DrillOutputs, image="ops", revision=1, acts=True),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Policy over every DAG, and the shape of the release chain."""
+"""Policy over every DAG, and the shape of the release chain and of the drill."""
 
 import runpy
 import subprocess
@@ -95,11 +95,20 @@ def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:
 
 
 def test_each_step_is_given_exactly_the_fields_of_its_contract(dags: dict) -> None:
-    for task in dags["release_support"].tasks:
-        if hasattr(task, "step"):
-            contract: type[Contract] = STEPS[task.step].inputs
-            required = {name for name, field in contract.model_fields.items() if field.is_required()}
-            assert required <= set(task.inputs) <= set(contract.model_fields), task.task_id
+    steps = [task for dag in dags.values() for task in dag.tasks if hasattr(task, "step")]
+    for task in steps:
+        contract: type[Contract] = STEPS[task.step].inputs
+        required = {name for name, field in contract.model_fields.items() if field.is_required()}
+        assert required <= set(task.inputs) <= set(contract.model_fields), f"{task.dag_id}.{task.task_id}"
+
+
+def test_the_way_back_is_rehearsed_every_week_at_the_time_that_the_recipe_says(dags: dict) -> None:
+    recipe = load_recipe("support", ROOT)
+    drill = dags["drill_support"]
+
+    assert [task.step for task in drill.tasks] == ["drill"]
+    assert drill.timetable.expression == recipe.drill_schedule == "0 5 * * 3"
+    assert recipe.drill_schedule != recipe.schedule
 
 
 def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:

@@ -75,6 +75,7 @@ def clean(here: Here, _options: argparse.Namespace) -> None:
 def status(here: Here, _options: argparse.Namespace) -> None:
     show.services(here.settings, here.world, here.console)
     show.production(here.world, here.recipe, here.console)
+    show.last_drill(here.world, here.recipe.line, here.console)
 
 
 def run_demo(here: Here, options: argparse.Namespace) -> None:

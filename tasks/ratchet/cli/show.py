@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,9 @@ from ratchet.core.releases import production as production_of
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateOutputs
+
+# Two weekly drills were missed, failed or skipped.
+DRILL_OVERDUE_DAYS = 15
 
 
 def quiet(_line: str) -> None:
@@ -72,6 +76,23 @@ def production(world: World, recipe: Recipe, console: Console) -> None:
         console.print(f"  `ratchet rollback` goes back to {state.releases[state.previous]}, on {state.previous}")
     if state.models[state.active] != live.model.sha256:
         console.print(f"[red]  the router sends users to {state.releases[state.active]}: not what the ledger says[/]")
+
+
+def last_drill(world: World, line: str, console: Console) -> None:
+    """When a roll-back was last rehearsed with success; failures are red runs of the DAG."""
+    drills = world.drills(line).records()
+    if not drills:
+        console.print(f"  no drill of the way back yet: drill_{line} in Airflow rehearses it every week")
+        return
+    last = drills[-1]
+    days = (datetime.now(UTC) - last.at).days
+    console.print(
+        f"  last drill that worked: {last.at:%Y-%m-%d %H:%M} UTC, {days} days ago: {last.release_id} on {last.colour} "
+        f"{'came up' if last.cold_start else 'answered'} in {last.ready_seconds:.1f} s, the switch takes "
+        f"{last.switch_seconds:.3f} s",
+        style="yellow" if days > DRILL_OVERDUE_DAYS else None,
+        soft_wrap=True,
+    )
 
 
 def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:

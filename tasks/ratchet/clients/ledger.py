@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ratchet.clients.store import Store
 from ratchet.core.contract import Contract, canonical_json
 from ratchet.core.datasets import DatasetVersion
+from ratchet.core.drills import Drill
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.preference import Rated
 from ratchet.core.releases import LedgerEvent, refusal
@@ -143,6 +144,10 @@ def dataset_journal(store: Store, dataset: str) -> Journal[DatasetVersion]:
 
 def preference_journal(store: Store, candidate_sha256: str, baseline_sha256: str) -> Journal[Rated]:
     return Journal(store, f"preferences/{candidate_sha256}/{baseline_sha256}", Rated)
+
+
+def drill_journal(store: Store, line: str) -> Journal[Drill]:
+    return Journal(store, f"drills/{line}", Drill)
 
 
 def _short(sha256: str | None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ratchet.clients.router import Router
     from ratchet.core.datasets import DatasetVersion
     from ratchet.core.preference import Rated
+    from ratchet.core.drills import Drill
 
 
 class World:
@@ -55,6 +56,11 @@ class World:
         from ratchet.clients.ledger import preference_journal
 
         return preference_journal(self.store, candidate_sha256, baseline_sha256)
+
+    def drills(self, line: str) -> "Journal[Drill]":
+        from ratchet.clients.ledger import drill_journal
+
+        return drill_journal(self.store, line)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -37,6 +37,7 @@ class Recipe(Contract):
     `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
     With `two_people` whoever started a run may not approve it. Without `canary` all users move to an approved
     candidate at once.
+    `schedule` and `drill_schedule` are cron expressions in UTC: when a release begins, when a roll-back is rehearsed.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -66,6 +67,7 @@ class Recipe(Contract):
     bake: BakeSettings = BakeSettings()
     serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
+    drill_schedule: str = "0 5 * * 3"
     approvers: tuple[str, ...] = Field(min_length=1)
     approval_timeout_hours: PositiveInt = 72
     approval_valid_hours: PositiveInt = 168

@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from tests.fakes.events import sha
+
+from ratchet.cli import show
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.drills import Drill
+
+
+def _told(world: World) -> str:
+    console = Console(record=True, width=100)
+    show.last_drill(world, "support", console)
+    return console.export_text()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(Settings(root=tmp_path), tmp_path / "work")
+
+
+def test_before_the_first_drill_it_says_who_does_it(world: World) -> None:
+    assert "no drill of the way back yet: drill_support" in _told(world)
+
+
+@pytest.mark.parametrize(("cold_start", "word"), [(False, "answered"), (True, "came up")])
+def test_the_newest_drill_is_told_with_its_age_and_seconds(world: World, cold_start: bool, word: str) -> None:
+    for days, release in ((10, "a"), (3, "b")):
+        drill = Drill(
+            line="support",
+            at=datetime.now(UTC) - timedelta(days=days),
+            release_id=release,
+            model_sha256=sha(release),
+            colour="green",
+            cold_start=cold_start,
+            ready_seconds=0.42,
+            switch_seconds=0.0123,
+            num_golden=12,
+            num_agreed=12,
+        )
+        world.drills("support").append(lambda _, made=drill: made)
+
+    assert f"3 days ago: b on green {word} in 0.4 s, the switch takes 0.012 s" in _told(world)
