@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ratchet.cli import compare, demo, plan, release, show
+from ratchet.cli import compare, demo, plan, release, releases, show
 from ratchet.cli.arguments import count, name
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
@@ -163,6 +163,14 @@ def reject(here: Here, options: argparse.Namespace) -> None:
     _answer(here, options, release.REJECT, "rejected")
 
 
+def history(here: Here, options: argparse.Namespace) -> None:
+    told = releases.gather(here.world, options.line or here.recipe.line)
+    if options.json:
+        here.console.print(releases.as_json(told), markup=False, soft_wrap=True)
+    else:
+        releases.show(told, options.last, here.console)
+
+
 def rollback(here: Here, options: argparse.Namespace) -> None:
     inputs = RollbackInputs(
         line=here.recipe.line, by=getpass.getuser(), reason=options.reason, to_release=options.to or ""
@@ -251,6 +259,10 @@ def parser() -> argparse.ArgumentParser:
         verb.add_argument("release", nargs="?", help="release id (default: the only one that waits)")
         verb.add_argument("--reason", default="", required=word == "reject", help="kept in the ledger")
         verb.add_argument("--as", dest="user", default="release-manager", help="the Airflow user who answers")
+    verb = add("releases", history, "what was released, rejected and rolled back, when and by whom; what is live")
+    verb.add_argument("--line", help="another model line's history (default: the recipe's)")
+    verb.add_argument("--last", type=int, default=releases.NUM_ROWS, help="how many rows; 0 is all (default: 20)")
+    verb.add_argument("--json", action="store_true", help="every event in full, for machines")
     verb = add("rollback", rollback, "put the previous model back, now")
     verb.add_argument("--to", help="an earlier release id (default: the previous one)")
     verb.add_argument("--reason", default="by hand", help="kept in the ledger")
