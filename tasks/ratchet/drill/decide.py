@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.way_back import NothingPrevious, Target, at_hand, in_ledger
 from ratchet.core.checks import CheckResult
-from ratchet.core.errors import NothingToDo, TerminalError
+from ratchet.core.errors import NothingToDo, TerminalError, TransientError
 from ratchet.core.releases import Colour, LedgerEvent
 from ratchet.core.rollout import RouterState
 
@@ -20,6 +20,10 @@ class PreviewBusy(NothingToDo, RuntimeError):
 
 class WayBackBroken(TerminalError, RuntimeError):
     """The release that a roll-back leads to does not answer as it did when it was approved."""
+
+
+class EdgeAstray(TransientError, RuntimeError):
+    """The edge does not follow the router's state."""
 
 
 def what_to_rehearse(
@@ -72,4 +76,13 @@ def check_answers(target: Target, check: CheckResult) -> None:
             f"{target.release.release_id} on {target.colour} would not do: {check.reason}; expected at least "
             f"{check.threshold:.0%}. Until the next release a roll-back must name an earlier one (`ratchet releases`, "
             "`ratchet rollback --to RELEASE`); see `ratchet verify`"
+        )
+
+
+def check_edge(state: RouterState, answered: str | None) -> None:
+    """Raises EdgeAstray unless a user was `answered` by the release that the router names."""
+    if answered != state.active_release:
+        raise EdgeAstray(
+            f"users are answered by {answered or 'an unnamed release'}, expected {state.active_release}: the edge "
+            "does not follow the router's state; see its log, and `ratchet verify`"
         )

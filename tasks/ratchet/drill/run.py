@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.openai import chat
+from ratchet.clients.probe import QUESTION
 from ratchet.clients.settle import author, foreseen
 from ratchet.clients.way_back import Target, start, why_cold
 from ratchet.clients.world import World
@@ -19,7 +20,7 @@ from ratchet.core.log import log
 from ratchet.core.refs import FileRef, blob_uri
 from ratchet.core.rollout import RouterState
 from ratchet.drill.contract import DrillInputs, DrillOutputs
-from ratchet.drill.decide import NoWayBack, check_answers, check_free, evidence_of, what_to_rehearse
+from ratchet.drill.decide import NoWayBack, check_answers, check_edge, check_free, evidence_of, what_to_rehearse
 
 BY = "drill"
 
@@ -42,7 +43,7 @@ def run(inputs: DrillInputs, world: World) -> DrillOutputs:
         colour=target.colour,
         cold_start=cold_start,
         ready_seconds=ready_seconds,
-        switch_seconds=_write_unchanged(world, state),
+        switch_seconds=_write_unchanged(inputs.line, world, state),
         num_golden=len(golden),
         num_agreed=num_agreed,
     )
@@ -83,11 +84,16 @@ def _ask(inputs: DrillInputs, world: World, target: Target, golden: Sequence[Gol
     return sum(agreements)
 
 
-def _write_unchanged(world: World, state: RouterState) -> float:
-    """Seconds of the write that a roll-back makes: its lock, its rights, the edge's answer. The users stay."""
+def _write_unchanged(line: str, world: World, state: RouterState) -> float:
+    """Seconds of the write that a roll-back makes: its lock, its rights, the edge's answer. The users stay.
+
+    Raises EngineAway, EdgeAstray: a router takes its state while the edge is down, but that is no way back for users.
+    """
     began = time.monotonic()
     world.router.write(state, instead_of=state)
-    return time.monotonic() - began
+    switch_seconds = time.monotonic() - began
+    check_edge(state, chat(world.router.url(), line, QUESTION, max_tokens=1).release)
+    return switch_seconds
 
 
 @contextmanager

@@ -12,12 +12,13 @@ from tests.fakes.serving_world import ANSWERS, TASK, ServingWorld, serving_world
 
 from ratchet.clients import way_back
 from ratchet.clients.engine import LoadedModel
+from ratchet.clients.openai import EngineAway
 from ratchet.clients.router import MovedMeanwhile
 from ratchet.clients.way_back import DidNotComeUp
 from ratchet.core.errors import NothingToDo
 from ratchet.core.rollout import RouterState, swapped_back, switched_to
 from ratchet.drill.contract import DrillInputs
-from ratchet.drill.decide import NoWayBack, PreviewBusy, WayBackBroken
+from ratchet.drill.decide import EdgeAstray, NoWayBack, PreviewBusy, WayBackBroken
 from ratchet.drill.run import run
 
 
@@ -238,3 +239,20 @@ def test_a_router_that_moved_meanwhile_is_left_alone(place: ServingWorld, monkey
         _drill(place)
 
     assert place.world.drills("support").records() == []
+
+
+def test_an_edge_that_is_down_fails_the_drill(place: ServingWorld) -> None:
+    place.router.base_url = "http://127.0.0.1:9"
+
+    with pytest.raises(EngineAway):
+        _drill(place)
+
+    assert place.world.drills("support").records() == []
+
+
+def test_an_edge_that_does_not_follow_the_router_fails_the_drill(place: ServingWorld) -> None:
+    place.green.edge("green", "b")
+    place.router.base_url = place.engine.url("green")
+
+    with pytest.raises(EdgeAstray, match="users are answered by b, expected c"):
+        _drill(place)
