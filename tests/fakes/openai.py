@@ -63,7 +63,8 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
                 self._say(engine, *engine.reply(self.path, asked))
 
         def do_GET(self) -> None:
-            self._say(served(), 200, {"data": []})
+            engine = served()
+            self._say(engine, 200, {"data": [{"id": name} for name in sorted(engine.models)]})
 
         def _say(self, engine: Served, status: int, content: dict[str, Any]) -> None:
             body = json.dumps(content).encode()

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ratchet.cli import compare, demo, plan, release, releases, show
+from ratchet.cli import compare, demo, plan, release, releases, show, verify
 from ratchet.cli.arguments import count, name
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
@@ -23,6 +23,7 @@ from ratchet.cli.way_back import dry_run
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, find, load
 from ratchet.clients.world import World
 from ratchet.core import log as logs
+from ratchet.core import verification
 from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError
 from ratchet.core.refs import FolderRef
@@ -171,6 +172,15 @@ def history(here: Here, options: argparse.Namespace) -> None:
         releases.show(told, options.last, here.console)
 
 
+def verify_all(here: Here, options: argparse.Namespace) -> int:
+    rows = verification.verify(verify.gather(here.world, here.recipe.line))
+    if options.json:
+        here.console.print(verify.as_json(here.recipe.line, rows), markup=False, soft_wrap=True)
+    else:
+        verify.show(rows, here.console)
+    return verification.exit_code(rows)
+
+
 def rollback(here: Here, options: argparse.Namespace) -> None:
     inputs = RollbackInputs(
         line=here.recipe.line, by=getpass.getuser(), reason=options.reason, to_release=options.to or ""
@@ -263,6 +273,12 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--line", help="another model line's history (default: the recipe's)")
     verb.add_argument("--last", type=int, default=releases.NUM_ROWS, help="how many rows; 0 is all (default: 20)")
     verb.add_argument("--json", action="store_true", help="every event in full, for machines")
+    verb = add(
+        "verify",
+        verify_all,
+        "prove that what serves is what was approved (exit code: 0 all ok, 1 something differs, 3 cannot tell)",
+    )
+    verb.add_argument("--json", action="store_true", help="every row in full, for machines")
     verb = add("rollback", rollback, "put the previous model back, now")
     verb.add_argument("--to", help="an earlier release id (default: the previous one)")
     verb.add_argument("--reason", default="by hand", help="kept in the ledger")

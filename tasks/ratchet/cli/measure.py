@@ -5,14 +5,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
-from ratchet.clients.http import http_client
-from ratchet.clients.registry import MODEL_TAG
-from ratchet.clients.settings import Settings
+from ratchet.clients.mlflow_rest import digest_of_version
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
-from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.errors import TerminalError
 from ratchet.core.memo import Manifest
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import previous_production, production, production_history
@@ -47,7 +43,7 @@ def find_model(world: World, line: str, name: str) -> FolderRef:
     names |= {word: release.model for word, release in (("production", live), ("previous", before)) if release}
     if name in names:
         return names[name]
-    digest = _digest_of_version(world.settings, line, name) if re.fullmatch(r"\d{1,5}", name) else name
+    digest = digest_of_version(world.settings.mlflow_url, line, name) if re.fullmatch(r"\d{1,5}", name) else name
     known = {model.sha256: model for model in [*(event.model for event in events), *_tuned(world)]}
     matches = [known[sha256] for sha256 in known if len(digest) >= _SHORTEST_DIGEST and sha256.startswith(digest)]
     if len(matches) == 1:
@@ -89,19 +85,6 @@ def measure_whole(do: DoStep, measured: Measured, candidate: FolderRef) -> FileR
     """The candidate's report on every sample, not only on those that the gate needed."""
     whole: EvaluateOutputs = do("evaluate", EvaluateInputs.model_validate({"model": candidate, **measured.measuring}))
     return whole.report
-
-
-def _digest_of_version(settings: Settings, line: str, version: str) -> str:
-    """By MLflow's REST API: its client is not in the command line's environment."""
-    url = f"{settings.mlflow_url}/api/2.0/mlflow/model-versions/get"
-    try:
-        response = http_client().get(url, params={"name": line, "version": version}, timeout=20.0)
-    except httpx.HTTPError as error:
-        raise TransientError(f"{settings.mlflow_url} does not answer ({error}); `ratchet up` starts it") from error
-    if response.status_code != httpx.codes.OK:
-        raise TerminalError(f"MLflow has no version {version} of {line}: {response.text[:200]}")
-    tags = {tag["key"]: tag["value"] for tag in response.json()["model_version"].get("tags", ())}
-    return str(tags.get(MODEL_TAG, ""))
 
 
 def _tuned(world: World) -> Iterator[FolderRef]:

@@ -97,6 +97,17 @@ def check_numbers(url: str, model: str, prompt: str) -> None:
         raise NotANumber(f"{url}: {model} answers with log-probabilities {logprobs}: {NAN_WEIGHTS}")
 
 
+def served_names(url: str) -> tuple[str, ...]:
+    """The names under which an engine answers: its line, its release and its model's digest. Raises EngineAway."""
+    import httpx
+
+    try:
+        response = http_client().get(f"{url}/v1/models", timeout=TIMEOUT_SECONDS).raise_for_status()
+        return tuple(str(entry["id"]) for entry in response.json()["data"])
+    except (httpx.HTTPError, ValueError, LookupError, TypeError) as error:
+        raise EngineAway(f"{url} does not list its models: {type(error).__name__}: {error}") from error
+
+
 def _post(url: str, body: dict[str, Any], timeout: float, key: str = "") -> tuple[Any, dict[str, str]]:
     import httpx
 

@@ -56,6 +56,11 @@ def foreseen(world: World, line: str, state: RouterState, who: Author) -> list[L
     return events
 
 
+def num_waiting(world: World, line: str) -> int:
+    """How many events wait beside the router, some of them perhaps written by now."""
+    return len(list(_folder(world, line).glob("*.json")))
+
+
 def settle_or_wait(world: World, line: str, state: RouterState, model: FolderRef, who: Author) -> bool:
     """For a roll-back: `state` is in force already and must stand whatever the store says; was it recorded?
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ratchet.clients.registry import Registry
     from ratchet.clients.router import Router
     from ratchet.core.datasets import DatasetVersion
-    from ratchet.core.preference import Rated
     from ratchet.core.drills import Drill
+    from ratchet.core.preference import Rated
 
 
 class World:

@@ -17,6 +17,7 @@ import pytest
 from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
 from tests.fakes.registry import FakeRegistry
 
+from ratchet.clients import mlflow_rest
 from ratchet.clients.registry import (
     MetricRecord,
     MlflowRegistry,
@@ -209,6 +210,20 @@ def test_a_version_carries_its_digest_and_where_the_bytes_are(mlflow_registry: M
     assert found.source == model("a").uri
     assert found.run_id == run_id
     assert found.tags == {"ratchet.model_sha256": sha("a"), "ratchet.release_id": "support-1"}
+
+
+def test_aliases_are_read_by_rest_as_by_mlflows_own_client(server: str, mlflow_registry: Registry, line: str) -> None:
+    before = mlflow_rest.aliases(server, line)
+    mlflow_registry.register(line, model("a"), {})
+    unset = mlflow_rest.aliases(server, line)
+    mlflow_registry.register(line, model("b"), {})
+    mlflow_registry.set_aliases(line, sha("b"), sha("a"))
+
+    assert (before, unset) == ({}, {})
+    assert mlflow_rest.aliases(server, line) == mlflow_registry.aliases(line)
+    assert mlflow_rest.digest_of_version(server, line, "2") == sha("b")
+    with pytest.raises(mlflow_rest.NotRegistered, match="version"):
+        mlflow_rest.digest_of_version(server, line, "99")
 
 
 @pytest.mark.parametrize("value", [math.inf, math.nan])
