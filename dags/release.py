@@ -200,6 +200,7 @@ def release(recipe: Recipe) -> DAG:
             subject=f"Release of {recipe.line}",
             body=report.output["summary"],
             proposal=proposal,
+            verdict=report.output["verdict"],
             approvers=recipe.approvers,
             two_people=recipe.two_people,
             timeout_hours=recipe.approval_timeout_hours,

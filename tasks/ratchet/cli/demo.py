@@ -48,7 +48,8 @@ def run(settings: Settings, config: Path, recipe: Recipe, upload: Upload | None,
     def approve() -> None:
         time.sleep(SCHEDULER_SECONDS)
         manager = release.airflow_of(settings, "release-manager")
-        release.answer(manager, started.dag_id, None, release.APPROVE, "approved by `ratchet demo`")
+        waiting = release.find_waiting(manager, started.dag_id, None)
+        manager.answer(started.dag_id, waiting.run_id, release.APPROVE, "approved by `ratchet demo`")
 
     state = follow(airflow, started, console, on_approval=approve)
     show.outcome(airflow, started, state, console)

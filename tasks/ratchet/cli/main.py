@@ -200,8 +200,11 @@ def rollback(here: Here, options: argparse.Namespace) -> None:
 
 def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> None:
     airflow = release.airflow_of(here.settings, options.user)
-    answered = release.answer(airflow, here.dag_id, options.release, option, options.reason)
-    here.console.print(f"{word} {answered} as {options.user}")
+    waiting = release.find_waiting(airflow, here.dag_id, options.release)
+    store = here.world.store
+    release.check_reason(option, options.reason, lambda: release.find_report(store, waiting.release_id).outputs.verdict)
+    airflow.answer(here.dag_id, waiting.run_id, option, options.reason)
+    here.console.print(f"{word} {waiting.release_id} as {options.user}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import getpass
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from ratchet.clients.airflow import Airflow
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
+from ratchet.core.checks import Verdict
 from ratchet.core.errors import TerminalError
 from ratchet.core.memo import Manifest
 from ratchet.report.contract import ReportOutputs
@@ -35,8 +37,16 @@ def start(airflow: Airflow, dag_id: str) -> str:
     return run_id
 
 
-def answer(airflow: Airflow, dag_id: str, release_id: str | None, option: str, reason: str) -> str:
-    """Answer the waiting approval of `release_id`, or the only one that waits; returns its release id."""
+@dataclass(frozen=True)
+class Waiting:
+    """A release that waits for a person's answer, and its run."""
+
+    release_id: str
+    run_id: str
+
+
+def find_waiting(airflow: Airflow, dag_id: str, release_id: str | None) -> Waiting:
+    """The waiting approval of `release_id`, or the only one that waits."""
     waiting = {
         str(airflow.output(dag_id, run_id, "resolve", "release_id")): run_id
         for run_id in airflow.waiting_approvals(dag_id)
@@ -49,8 +59,20 @@ def answer(airflow: Airflow, dag_id: str, release_id: str | None, option: str, r
         raise TerminalError(
             f"release {release_id!r} does not wait for approval; these do: {', '.join(sorted(waiting))}"
         )
-    airflow.answer(dag_id, waiting[release_id], option, reason)
-    return release_id
+    return Waiting(release_id, waiting[release_id])
+
+
+def check_reason(option: str, reason: str, verdict: Callable[[], Verdict]) -> None:
+    """Raises TerminalError where the ledger must say why: for a no, and for a yes to what the gate did not settle."""
+    if reason.strip():
+        return
+    if option == REJECT:
+        raise TerminalError('a rejection needs a reason, which the ledger keeps: --reason "…"')
+    if verdict() == "INCONCLUSIVE":
+        raise TerminalError(
+            "the gate is INCONCLUSIVE, so this approval is an override and needs a reason, which the ledger keeps: "
+            '--reason "…"'
+        )
 
 
 @dataclass(frozen=True)

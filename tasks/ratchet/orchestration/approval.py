@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
+from ratchet.core.checks import Verdict
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
 
@@ -22,16 +23,18 @@ class ReleaseApproval(ApprovalOperator):
 
     Args:
         proposal: the fields of core.releases.Proposal; values may be outputs of steps.
+        verdict: the report's; an approval of what is INCONCLUSIVE is an override, and needs a written reason.
         approvers: the users who may answer.
         two_people: whoever started the run may not.
     """
 
-    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "proposal")
+    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "proposal", "verdict")
 
     def __init__(
         self,
         *,
         proposal: dict[str, Any],
+        verdict: Any,
         approvers: Sequence[str],
         two_people: bool,
         timeout_hours: int,
@@ -48,6 +51,7 @@ class ReleaseApproval(ApprovalOperator):
             **kwargs,
         )
         self.proposal = proposal
+        self.verdict = verdict
         self.approvers = tuple(approvers)
         self.two_people = two_people
 
@@ -58,9 +62,12 @@ class ReleaseApproval(ApprovalOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         if "error" not in event:
             self.validate_chosen_options(event["chosen_options"])
+            answer = answer_of(event)
+            if problem := unexplained(answer, self.verdict):
+                raise AirflowFailException(problem)
             settings = load()
             proposal = Proposal.model_validate(self.proposal)
-            record(World(settings, settings.scratch), proposal, answer_of(event), started_by(context))
+            record(World(settings, settings.scratch), proposal, answer, started_by(context))
         return super().execute_complete(context, event)
 
 
@@ -90,6 +97,16 @@ class Answer:
     by: str
     reason: str
     at: datetime
+
+
+def unexplained(answer: Answer, verdict: Verdict) -> str | None:
+    """Why this answer must not stand as it is; None when it may."""
+    if answer.kind == "approved" and verdict == "INCONCLUSIVE" and not answer.reason.strip():
+        return (
+            f"{answer.by} approved what the gate did not settle, without a written reason: nothing is promoted; run "
+            "the release again (its steps are found) and give the reason in the form, or by `ratchet approve --reason`"
+        )
+    return None
 
 
 def answer_of(event: dict[str, Any]) -> Answer:

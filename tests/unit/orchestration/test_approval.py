@@ -12,7 +12,7 @@ from ratchet.clients.world import World
 from ratchet.core.proposal import Proposal
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import LedgerEvent
-from ratchet.orchestration.approval import TIMED_OUT, Answer, answer_of, may_answer, record
+from ratchet.orchestration.approval import TIMED_OUT, Answer, answer_of, may_answer, record, unexplained
 
 NOW = datetime(2026, 1, 6, tzinfo=UTC)
 
@@ -75,6 +75,22 @@ def test_the_same_release_can_be_approved_again_after_a_roll_back(world: World) 
         )
 
     assert [event.kind for event in world.ledger("support").events()] == ["bootstrap", "approved", "approved"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "reason", "stands"),
+    [
+        ("approved", "PASS", "", True),
+        ("approved", "INCONCLUSIVE", "", False),
+        ("approved", "INCONCLUSIVE", "  ", False),
+        ("approved", "INCONCLUSIVE", "the slices look fine", True),
+        ("rejected", "INCONCLUSIVE", "", True),
+    ],
+)
+def test_an_override_needs_a_written_reason(kind: Any, verdict: Any, reason: str, stands: bool) -> None:
+    problem = unexplained(Answer(kind, by="mia", reason=reason, at=NOW), verdict)
+
+    assert (problem is None) == stands
 
 
 @pytest.mark.parametrize(
