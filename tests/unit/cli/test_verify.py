@@ -18,8 +18,6 @@ from ratchet.clients.cluster import ClusterAway
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.kubernetes_engine import LOADED, KubernetesVllm
 from ratchet.clients.kubernetes_router import STATE, ServiceRouter
-from ratchet.clients.mlflow_rest import aliases
-from ratchet.clients.registry import RegistryUnavailable
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import LocalBucket
 from ratchet.core.refs import FolderRef
@@ -304,16 +302,3 @@ def test_machines_get_every_row_and_the_exit_code(platform: Platform) -> None:
 
     assert told["exit_code"] == 0
     assert [row["standing"] for row in told["rows"]] == ["ok"] * 8
-
-
-# MLflow by REST
-
-
-def test_a_line_that_is_not_registered_has_no_aliases() -> None:
-    with registry_answering(Registered(known=False)) as url:
-        assert aliases(url, "support") == {}
-
-
-def test_a_registry_that_is_down_is_unavailable() -> None:
-    with pytest.raises(RegistryUnavailable, match="does not answer"):
-        aliases("http://127.0.0.1:9", "support")
