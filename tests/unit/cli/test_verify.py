@@ -182,17 +182,14 @@ def test_a_changed_file_names_both_digests_and_the_folder(platform: Platform) ->
 
 def test_a_promotion_that_nobody_approved_differs(platform: Platform) -> None:
     """Forged with the chain intact: its story does not hold."""
+    head = platform.place.ledger._read()[1]
     forged = event("promoted", "c", model=platform.model, seq=4).model_dump(mode="json")
-    platform.place.world.store.create("ledger/support/00000004.json", {**forged, "previous_sha256": _head(platform)})
+    platform.place.world.store.create("ledger/support/00000004.json", {**forged, "previous_sha256": head})
 
     row = platform.rows()["ledger"]
 
     assert row.standing == "differs"
     assert "promoted of c is refused: no intent" in row.got
-
-
-def _head(platform: Platform) -> str:
-    return str(platform.place.ledger._read()[1])
 
 
 def test_with_the_platform_down_files_and_records_are_still_verified(platform: Platform) -> None:
