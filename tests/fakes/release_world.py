@@ -186,8 +186,9 @@ class ReleaseWorld:
         return world
 
     def say(self, kind: Any, release: str, **fields: Any) -> None:
-        told = {"at": datetime.now(UTC), **fields}
-        self.world.ledger(self.line).append(lambda events: event(kind, release, **told))
+        if kind == "approved":
+            fields.setdefault("at", datetime.now(UTC))  # approvals lapse
+        self.world.ledger(self.line).append(lambda events: event(kind, release, **fields))
 
     @property
     def kinds(self) -> list[str]:

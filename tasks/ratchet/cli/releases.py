@@ -18,7 +18,7 @@ from ratchet.core.rollout import RouterState
 
 NUM_ROWS = 20
 _HEADING = ("", "when (UTC)", "release", "what", "on", "by", "model", "data")
-_STYLES: dict[EventKind, str] = {"promoted": "green", "rejected": "yellow", "rolled_back": "red"}
+_STYLES: dict[EventKind, str] = {"promoted": "green", "rejected": "yellow", "aborted": "yellow", "rolled_back": "red"}
 
 
 @dataclass(frozen=True)

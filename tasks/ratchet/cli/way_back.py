@@ -33,6 +33,11 @@ def _to(planned: Plan) -> str:
 
 
 def _how(planned: Plan) -> str:
+    state = planned.state
+    if state.canary and planned.target is None:
+        return (
+            f"the canary of {state.releases[state.canary]} on {state.canary} ends: all users on {state.active}, at once"
+        )
     if planned.target is None:
         return "nothing would move"
     if planned.cold is None:

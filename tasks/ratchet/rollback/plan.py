@@ -7,14 +7,17 @@ from ratchet.clients.way_back import Target, at_hand, in_ledger, why_cold
 from ratchet.clients.world import World
 from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.releases import LedgerEvent
-from ratchet.core.rollout import Author, RouterState, went_back_to
+from ratchet.core.rollout import Author, RouterState, went_back_to, without_canary
 from ratchet.rollback.contract import RollbackInputs
 from ratchet.rollback.decide import is_done
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`target` is None when the users are there already. `cold` says why it must be started first; None: it answers."""
+    """`target` is None when the users are there already. `cold` says why it must be started first; None: it answers.
+
+    A canary that is under way ends before anything else; where no release was named, that is all.
+    """
 
     state: RouterState
     target: Target | None
@@ -24,7 +27,7 @@ class Plan:
     def after(self) -> RouterState:
         """The router's state once this is done."""
         if self.target is None:
-            return self.state
+            return without_canary(self.state)
         release = self.target.release
         return went_back_to(self.state, self.target.colour, release.release_id, release.model.sha256)
 
@@ -34,7 +37,7 @@ def plan(inputs: RollbackInputs, world: World, who: Author) -> Plan:
     state = world.router.read()
     if state is None:
         raise TerminalError("no colour has the users yet, so there is nothing to go back from: run `ratchet up`")
-    if inputs.to_release == state.active_release:
+    if inputs.to_release == state.active_release or (state.canary and not inputs.to_release):
         return Plan(state, None)
     target = at_hand(state, world.engine.loaded(state.previous) if state.previous else None, inputs.to_release)
     if target is None:

@@ -2,7 +2,7 @@
 
 import time
 
-from ratchet.clients.settle import author, settle_or_wait
+from ratchet.clients.settle import author, end_canary, settle_or_wait
 from ratchet.clients.way_back import Target, start
 from ratchet.clients.world import World
 from ratchet.core.log import log
@@ -14,6 +14,11 @@ from ratchet.rollback.plan import Plan, plan
 def run(inputs: RollbackInputs, world: World) -> RollbackOutputs:
     who = author(inputs.by, inputs.reason)
     planned = plan(inputs, world, who)
+    if planned.state.canary:
+        ended = _end_canary(inputs, world, planned.state, who)
+        if planned.target is None:
+            return ended
+        planned = plan(inputs, world, who)
     if planned.target is None:
         return _already_there(inputs, world, planned.state, who)
     return _go(inputs, world, planned, planned.target, who)
@@ -35,6 +40,18 @@ def _go(inputs: RollbackInputs, world: World, planned: Plan, target: Target, who
         switch_seconds=switch_seconds,
         cold_start=planned.cold is not None,
         recorded=settle_or_wait(world, inputs.line, planned.after, target.release.model, who),
+    )
+
+
+def _end_canary(inputs: RollbackInputs, world: World, state: RouterState, who: Author) -> RollbackOutputs:
+    started = time.monotonic()
+    after, recorded = end_canary(world, inputs.line, state, who)
+    return RollbackOutputs(
+        active=after.active,
+        release_id=after.active_release,
+        switch_seconds=time.monotonic() - started,
+        cold_start=False,
+        recorded=recorded,
     )
 
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.events import promotion, sha
-from tests.fakes.release_world import ANSWER, Killed, ReleaseWorld, answering
+from tests.fakes.events import evidence, promotion, sha
+from tests.fakes.release_world import ANSWER, Killed, ReleaseWorld, answering, loaded
+from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.router import MovedMeanwhile, Traffic
 from ratchet.clients.settle import author, end_canary
 from ratchet.core.errors import TerminalError
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, TaskReport, sample_id
+from ratchet.core.rollout import with_canary
 from ratchet.promote import run as promote
 from ratchet.promote.contract import Canary, CanarySettings, PromoteInputs, PromoteOutputs
+from ratchet.rollback import run as rollback
 from ratchet.unload.contract import UnloadInputs
 from ratchet.unload.run import run as unload
 
@@ -260,6 +263,34 @@ def test_a_canary_ends_while_the_store_is_away_and_the_ledger_is_told_later(plac
     assert outputs.reason == "given up by omar: complaints"
     assert place.kinds[-1] == "aborted"
     _assert_users_are_back(place)
+
+
+def test_a_roll_back_in_the_canary_ends_it_and_pressed_twice_goes_no_further(place: ReleaseWorld) -> None:
+    _die_at(place, 3)  # after the first share
+
+    for _ in range(2):
+        outputs = rollback.run(going_back(), place.world)
+        assert (outputs.release_id, outputs.active, outputs.recorded) == ("a", "blue", True)
+
+    assert place.kinds == ["bootstrap", "approved", "promoting", "aborted"]
+    assert _promote(place).reason == "given up by omar: slow answers"
+    _assert_users_are_back(place)
+
+
+def test_a_roll_back_to_a_release_ends_the_canary_first(place: ReleaseWorld) -> None:
+    _promote(place)
+    place.engines.held["blue"] = loaded("c")
+    place.say("approved", "c", evidence=evidence("c", baseline="b"))
+    place.say("promoting", "c")
+    before = place.switch.state
+    assert before is not None
+    place.switch.state = with_canary(before, "c", sha("c"), 10)
+
+    outputs = rollback.run(going_back(to_release="a"), place.world)
+
+    assert (outputs.release_id, outputs.active, outputs.cold_start) == ("a", "blue", True)
+    assert place.kinds[-2:] == ["aborted", "rolled_back"]
+    assert place.users_on == place.live == "a"
 
 
 def test_an_edge_that_cannot_share_is_said_before_anything_happens(

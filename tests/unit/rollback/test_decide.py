@@ -22,8 +22,8 @@ def test_the_same_request_again_is_done_and_goes_no_further() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [inputs(by="noor"), inputs(reason="wrong answers")],
-    ids=["another person", "another reason"],
+    [inputs(by="noor"), inputs(reason="wrong answers"), inputs(to_release="0")],
+    ids=["another person", "another reason", "a release by name"],
 )
 def test_another_request_after_a_roll_back_is_not_done(other: RollbackInputs) -> None:
     told = story(*RELEASED, event("rolled_back", "a", by="omar", note="slow"))
@@ -41,3 +41,13 @@ def test_an_old_roll_back_does_not_answer_a_request_after_the_next_promotion() -
     )
 
     assert not is_done(told, ON_C, inputs())
+
+
+def test_ending_a_canary_twice_by_the_same_request_leads_no_further_back() -> None:
+    events = story(
+        *RELEASED, event("approved", "c"), event("promoting", "c"), event("aborted", "c", by="omar", note="slow")
+    )
+    ended = switched_to(first_state("blue", "a", sha("a"), seq=0), "green", "b", sha("b"), seq=2)
+
+    assert is_done(events, ended, inputs())
+    assert not is_done(events, ended, inputs(reason="something else"))
