@@ -57,6 +57,11 @@ class _Reporting:
             _check_length(self, request)
         return super().generate_until(requests, disable_tqdm=True)  # type: ignore[misc]
 
+    def _loglikelihood_tokens(self, requests: list[Any], *more: Any, **settings: Any) -> Any:
+        for asked, prompt, answer in requests:
+            _check_choice_length(self, asked, len(prompt) + len(answer))
+        return super()._loglikelihood_tokens(requests, *more, **settings)  # type: ignore[misc]
+
     def _model_generate(self, *asked: Any, **settings: Any) -> Any:
         answers = super()._model_generate(*asked, **settings)  # type: ignore[misc]
         self.answered += len(answers)
@@ -115,4 +120,14 @@ def _check_length(lm: Any, request: Any) -> None:
         raise UnusableModel(
             f"task {request.task_name}: the prompt {prompt[:60]!r}… has {num_tokens} tokens, the model takes {longest} "
             "and the answer; leave the row out of the task's data, or take a model with a longer context"
+        )
+
+
+def _check_choice_length(lm: Any, asked: Any, num_tokens: int) -> None:
+    """A choice's last token is predicted, not read."""
+    if num_tokens > lm.max_length + 1:
+        raise UnusableModel(
+            f"the prompt {str(asked[0])[:60]!r}… and its answer have {num_tokens} tokens, the model takes "
+            f"{lm.max_length}; leave the row out of the task's data, ask with fewer examples, or take a model with a "
+            "longer context"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.core.log import log
+from ratchet.evaluate.built_in import BUILT_IN, scoring
 from ratchet.evaluate.engines import Engine, batch_size_of, load_lm, packages, set_batch_size
 from ratchet.evaluate.rows import Row
 from ratchet.evaluate.task_file import BadTask, TaskFile, nearest
@@ -102,8 +103,9 @@ def _check_metrics(tasks: Sequence[TaskFile]) -> None:
     """lm-eval looks for an unknown metric on the hub, and goes on without it when there is none. Ours go first."""
     from lm_eval.api.registry import metric_registry
 
-    known = sorted({*metric_registry.keys(), *TEXT_METRICS})
+    known = sorted({*metric_registry.keys(), *BUILT_IN, *TEXT_METRICS})
     for task in tasks:
+        scoring(task)
         for name in task.metrics:
             if name not in known:
                 close = nearest(name, known)
@@ -118,6 +120,7 @@ def _task_config(task: TaskFile, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         **task.config,
         "metric_list": theirs or [_ANY_METRIC],
+        **scoring(task),
         "custom_dataset": lambda **_: {"test": Dataset.from_list(list(rows))},
         "test_split": "test",
         "num_fewshot": 0,

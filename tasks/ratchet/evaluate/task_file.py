@@ -24,12 +24,15 @@ from ratchet.evaluate.text_metrics import SETTINGS, TEXT_METRICS, TextMetric, pr
 # Nothing that loads a data set, a metric or code from elsewhere.
 TASK_KEYS = {
     "task", "output_type", "doc_to_text", "doc_to_target", "doc_to_choice", "target_delimiter", "description",
-    "generation_kwargs", "filter_list", "metric_list", "metadata",
+    "gen_prefix", "generation_kwargs", "filter_list", "metric_list", "metadata",
 }  # fmt: skip
 # Ours: what lm-eval itself does not look at.
 METADATA_KEYS = {"version", "slices", "source"}
 LENGTH = "length"
-METRIC_KEYS = {"metric", "aggregation", "higher_is_better", "ignore_case", "ignore_punctuation", "ignore_numbers"}
+METRIC_KEYS = {
+    "metric", "aggregation", "higher_is_better", "ignore_case", "ignore_punctuation", "ignore_numbers",
+    "regexes_to_ignore",
+}  # fmt: skip
 
 
 class BadTask(TerminalError, ValueError):
