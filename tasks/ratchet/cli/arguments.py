@@ -4,8 +4,16 @@ from argparse import ArgumentTypeError
 
 
 def count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a number from 1 on, got {text!r}")
+    return _from(1, text)
+
+
+def whole(text: str) -> int:
+    return _from(0, text)
+
+
+def _from(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise ArgumentTypeError(f"expected a whole number from {least} on, got {text!r}")
     return int(text)
 
 

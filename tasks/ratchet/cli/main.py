@@ -6,14 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from ratchet.cli import compare, demo, plan, release, releases, show, verify
-from ratchet.cli.arguments import count, name
+from ratchet.cli import benchmark, compare, demo, floors, plan, release, releases, show, verify
+from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
 from ratchet.cli.review import judge, pairs, ratings, tell
@@ -37,12 +38,16 @@ from ratchet.rollback.contract import RollbackInputs
 
 @dataclass(frozen=True)
 class Here:
-    """What every verb works with."""
+    """What every verb works with. The recipe is read when a verb needs it: the one that brings its data does not."""
 
     settings: Settings
     config: Path
-    recipe: Recipe
+    recipe_name: str
     console: Console
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.recipe_name, self.settings.root)
 
     @property
     def dag_id(self) -> str:
@@ -113,7 +118,8 @@ def report(here: Here, options: argparse.Namespace) -> None:
 
 
 def compare_models(here: Here, options: argparse.Namespace) -> int:
-    outputs = compare.compare(here.do, here.world, here.recipe, *_two_models(here, options))
+    recipe = floors.with_floors(here.recipe, options.min)
+    outputs = compare.compare(here.do, here.world, recipe, *_two_models(here, options))
     compare.show(outputs, here.console)
     return compare.EXIT_OF[outputs.verdict]
 
@@ -150,6 +156,20 @@ def review_judge(here: Here, options: argparse.Namespace) -> None:
 def _two_models(here: Here, options: argparse.Namespace) -> tuple[FolderRef, FolderRef]:
     world, line = here.world, here.recipe.line
     return find_model(world, line, options.candidate), find_model(world, line, options.baseline)
+
+
+def import_benchmark(here: Here, options: argparse.Namespace) -> None:
+    wanted = benchmark.Benchmark(
+        options.task,
+        options.into,
+        options.num_fewshot,
+        options.limit,
+        options.filter,
+        options.max_gen_toks,
+        options.force,
+    )
+    told = show.readable_to(here.console)
+    benchmark.show(benchmark.bring(here.settings, wanted, told), here.console)
 
 
 def gate(here: Here, options: argparse.Namespace) -> None:
@@ -217,8 +237,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = find(options.config)
         os.environ[CONFIG_VARIABLE] = str(config)
         settings = load(config)
-        recipe = load_recipe(options.recipe or settings.recipe, settings.root)
-        return verb(Here(settings, config, recipe, console), options) or EXIT_DONE
+        here = Here(settings, config, options.recipe or settings.recipe, console)
+        return verb(here, options) or EXIT_DONE
     except NothingToDo as error:
         console.print(f"nothing to do: {error}", markup=False)
         return error.exit_code
@@ -263,6 +283,21 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("release", nargs="?", help="release id (default: the newest)")
     verb = add("compare", compare_models, "put two models through the gate (exit code: 0 PASS, 1 FAIL, 3 INCONCLUSIVE)")
     _models(verb)
+    verb.add_argument(
+        "--min",
+        action="append",
+        default=[],
+        metavar="TASK[.METRIC]=VALUE",
+        help="a floor for this comparison alone, e.g. mmlu=0.65; may be given several times",
+    )
+    verb = add("benchmark", import_benchmark, "make a stock task of lm-eval one that recipes can name; once, on-line")
+    verb.add_argument("task", help="lm-eval's name of it, e.g. mmlu")
+    verb.add_argument("--num-fewshot", type=whole, help="examples before each question (default: the task's own)")
+    verb.add_argument("--limit", type=count, help="the first so many documents of each task (default: all)")
+    verb.add_argument("--filter", help="how answers are read, where a task has several ways (default: its first)")
+    verb.add_argument("--max-gen-toks", type=count, help="how long an answer may be (default: the task's own)")
+    verb.add_argument("--into", type=Path, help="where the two files go (default: quality_gates/tasks)")
+    verb.add_argument("--force", action="store_true", help="replace files of that name")
     review = add("review", review_pairs, "ask people, or a language model, which of two models' answers they prefer")
     _review_verbs(review.add_subparsers(required=True, metavar="WHAT"))
     verb = add("gate", gate, "what the gate could tell: samples, margins, power, before anything is measured")

@@ -26,8 +26,8 @@ class PolicyFiles:
         data = self.data_path(name)
         if with_data and not data.is_file():
             raise TerminalError(
-                f"task {name} asks public data that is not part of this project: expected {data}; docs/cluster.md, "
-                '"Data of public benchmarks", has the command that makes it'
+                f"task {name} asks public data that is not part of this project: expected {data}; the first line of "
+                f"{name}.yaml has the command that makes it (docs/gate.md, Benchmarks)"
             )
         return Task(
             name=name,

@@ -35,7 +35,7 @@ def recipe(root: Path) -> Recipe:
 
 
 def test_without_the_public_data_it_says_what_is_missing_and_where_help_is() -> None:
-    with pytest.raises(TerminalError, match=r"gsm8k\.jsonl.*docs/cluster\.md"):
+    with pytest.raises(TerminalError, match=r"gsm8k\.jsonl.*gsm8k\.yaml has the command.*docs/gate\.md"):
         load_recipe("support_qwen3", ROOT)
 
 
