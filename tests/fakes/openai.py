@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.fakes.streams import Streams
+
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
 
 
 @dataclass
 class Served:
-    """One engine. Answers a prompt with `answers[prompt]`, else with `otherwise`; with a `key`, only to its holder."""
+    """One engine. It answers a prompt with `answers[prompt]`, else with `otherwise`.
+
+    A request that comes before `stalled_until` (time.monotonic) waits for it. `key`: what it asks of a bearer.
+    """
 
     models: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
@@ -24,8 +29,10 @@ class Served:
     has_nan: bool = False
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    num_asked: int = 0
+    streams: Streams = field(default_factory=Streams)
+    stalled_until: float = 0.0
     key: str = ""
+    num_asked: int = 0
 
     def edge(self, colour: str, release: str) -> "Served":
         """The same engine as users see it."""
@@ -34,7 +41,7 @@ class Served:
 
     def reply(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         self.num_asked += 1
-        time.sleep(self.delay_seconds)
+        time.sleep(self.delay_seconds + max(0.0, self.stalled_until - time.monotonic()))
         if self.status != 200:
             return self.status, {"error": "the engine is broken"}
         if asked["model"] not in self.models:
@@ -43,8 +50,11 @@ class Served:
             return 400, {"error": {"message": "Out of range float values are not JSON compliant", "code": 400}}
         if path == "/v1/completions":
             return 200, {"choices": [{"text": "x", "logprobs": {"token_logprobs": [self.logprob]}}]}
-        text = self.answers.get(asked["messages"][0]["content"], self.otherwise)
+        text = self.answer(asked)
         return 200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+
+    def answer(self, asked: dict[str, Any]) -> str:
+        return self.answers.get(asked["messages"][0]["content"], self.otherwise)
 
 
 @contextmanager
@@ -53,18 +63,34 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # as engines do: small writes would wait 40 ms for each other
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             engine = served()
-            if engine.key and self.headers.get("Authorization") != f"Bearer {engine.key}":
+            if engine.key and self.headers["Authorization"] != f"Bearer {engine.key}":
                 self._say(engine, 401, {"error": "the key is wrong"})
+                return
+            status, content = engine.reply(self.path, asked)
+            if asked.get("stream") and status == 200:
+                self._stream(engine, asked)
             else:
-                self._say(engine, *engine.reply(self.path, asked))
+                self._say(engine, status, content)
 
         def do_GET(self) -> None:
             engine = served()
             self._say(engine, 200, {"data": [{"id": name} for name in sorted(engine.models)]})
+
+        def _stream(self, engine: Served, asked: dict[str, Any]) -> None:
+            self.send_response(200)
+            for name, value in {**engine.headers, "Transfer-Encoding": "chunked"}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.close_connection = engine.streams.ending == "cut"
+            for line in engine.streams.lines(engine.answer(asked), asked):
+                self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+            if engine.streams.ending != "cut":
+                self.wfile.write(b"0\r\n\r\n")
 
         def _say(self, engine: Served, status: int, content: dict[str, Any]) -> None:
             body = json.dumps(content).encode()

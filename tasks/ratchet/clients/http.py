@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
 @cache
 def http_client() -> "httpx.Client":
-    """Proxies of the environment are not for loopback. Give each call its timeout."""
+    """Proxies of the environment are not for loopback. Give each call its timeout.
+
+    No bound on connections: a request that waits for one in here would look like a slow answer.
+    """
     import httpx
 
-    return httpx.Client(trust_env=False)
+    unbounded = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    return httpx.Client(trust_env=False, limits=unbounded)

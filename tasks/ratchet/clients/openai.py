@@ -3,10 +3,13 @@
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ratchet.clients.http import http_client
 from ratchet.core.errors import TerminalError, TransientError
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_SECONDS = 30.0
 # Latency is compared between models whose answers differ in length, so each timed answer has this many tokens.
@@ -97,6 +100,16 @@ def check_numbers(url: str, model: str, prompt: str) -> None:
         raise NotANumber(f"{url}: {model} answers with log-probabilities {logprobs}: {NAN_WEIGHTS}")
 
 
+def check_status(url: str, response: "httpx.Response") -> None:
+    """Raises EngineAway, RequestRefused for what is no success, with what the endpoint says."""
+    import httpx
+
+    if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        raise EngineAway(f"{url} answers {response.status_code}: {response.text[:300]}")
+    if not response.is_success:
+        raise RequestRefused(f"{url} refuses the request with {response.status_code}: {response.text[:300]}")
+
+
 def served_names(url: str) -> tuple[str, ...]:
     """The names under which an engine answers: its line, its release and its model's digest. Raises EngineAway."""
     import httpx
@@ -116,10 +129,7 @@ def _post(url: str, body: dict[str, Any], timeout: float, key: str = "") -> tupl
         response = http_client().post(url, json=body, timeout=timeout, headers=headers)
     except httpx.HTTPError as error:
         raise EngineAway(f"{url} does not answer: {type(error).__name__}: {error}") from error
-    if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-        raise EngineAway(f"{url} answers {response.status_code}: {response.text[:300]}")
-    if response.is_error:
-        raise RequestRefused(f"{url} refuses the request with {response.status_code}: {response.text[:300]}")
+    check_status(url, response)
     try:
         return response.json(), dict(response.headers)
     except ValueError as error:
