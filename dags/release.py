@@ -172,7 +172,7 @@ def release(recipe: Recipe) -> DAG:
                 },
                 "measuring": {name: after[name] for name in ("num_samples", "num_measured")},
                 "serving": {
-                    **{n: staged[n] for n in ("colour", "ready_seconds", "preview_latency_ms", "active_latency_ms")},
+                    **{n: staged[n] for n in ("colour", "ready_seconds", "preview", "active")},
                     **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},
                 },
                 "shares": canary.shares if canary else (),

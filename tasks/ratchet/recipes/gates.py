@@ -35,7 +35,11 @@ JUDGED_ELSEWHERE = {
         "same_answer": ("floor", "min_same_answers"),
         "label_accuracy": ("margin", "max_label_accuracy_drop"),
     },
-    "latency": {"answer_ms": ("max_ratio", "max_latency_ratio")},
+    "latency": {
+        "answer_ms": ("max_ratio", "max_latency_ratio"),
+        "ttft_ms": ("max_ratio", "max_ttft_ratio"),
+        "inter_token_ms": ("max_ratio", "max_inter_token_ratio"),
+    },
 }
 # Judged by `gate` too, but from ratings, not from a metric.
 PREFERENCE = "preference"

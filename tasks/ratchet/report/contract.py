@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.evaluation import Score
+from ratchet.core.latency import StreamSummary
 from ratchet.core.refs import FileRef, FolderRef
 
 
@@ -40,10 +41,12 @@ class MeasuringSummary(Contract):
 
 
 class ServingSummary(Contract):
+    """`preview` and `active`: what stage's load probe saw of the candidate and of production."""
+
     colour: str
     ready_seconds: float
-    preview_latency_ms: float
-    active_latency_ms: float
+    preview: StreamSummary
+    active: StreamSummary
     tflite_bytes: int
     litertlm_bytes: int
 

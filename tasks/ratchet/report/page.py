@@ -2,6 +2,7 @@
 
 from importlib.resources import files
 
+from ratchet.core.latency import readable_ms
 from ratchet.report.costs import duration
 from ratchet.report.view import Page, mebibytes, short
 
@@ -13,6 +14,6 @@ def render(page: Page) -> bytes:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(short=short, mebibytes=mebibytes, duration=duration)
+    environment.filters.update(short=short, mebibytes=mebibytes, duration=duration, ms=readable_ms)
     template = environment.from_string(files("ratchet.report").joinpath(_TEMPLATE).read_text("utf-8"))
     return template.render(page=page, inputs=page.inputs).encode()

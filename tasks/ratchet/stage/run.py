@@ -2,19 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from statistics import median
 
 from ratchet.clients.engine import Engine, LoadedModel
-from ratchet.clients.openai import Answer, chat, timed_chat
+from ratchet.clients.openai import Answer, chat
 from ratchet.clients.world import World
+from ratchet.core.checks import CheckResult, join
 from ratchet.core.errors import NothingToDo, RatchetError, TerminalError, TransientError
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState, other
-from ratchet.stage.contract import StageInputs, StageOutputs
-from ratchet.stage.judge import joined, judge_golden, judge_latency
+from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
+from ratchet.stage.judge import judge_failures, judge_golden, judge_ratios
+from ratchet.stage.probe import Probed, endpoint, probe
 from ratchet.stage.ready import wait_ready
 
 
@@ -22,18 +23,14 @@ def run(inputs: StageInputs, world: World) -> StageOutputs:
     settings, engine = inputs.settings, world.engine
     state = _state_before(inputs, world)
     preview = other(state.active)
-    num_prompts = max(settings.num_golden_prompts, settings.num_latency_probes)
-    prompts = _prompts(inputs, world, num_prompts)
+    prompts = _prompts(inputs, world, settings.num_golden_prompts + settings.num_latency_probes)
     golden = prompts[: settings.num_golden_prompts]
     with _unloaded_if_it_fails(engine, preview):
         ready_seconds = _load(inputs, engine, preview, prompts)
         answers = _ask(inputs, engine.url(preview), golden)
-        preview_ms, active_ms = _interleaved(inputs, engine, state.active, prompts)
-    checks = (
-        judge_golden(golden, answers, settings.min_golden_agreement),
-        judge_latency(preview_ms, active_ms, settings.max_latency_ratio),
-    )
-    verdict = joined(checks)
+        probed = _probe(inputs, engine, state.active, prompts)
+    checks = (judge_golden(golden, answers, settings.min_golden_agreement), *_judge_load(probed, settings))
+    verdict = join(checks)
     if verdict == "FAIL":
         engine.unload(preview)
     log.info("staged", extra={"colour": preview, "verdict": verdict, "ready_seconds": ready_seconds})
@@ -42,8 +39,10 @@ def run(inputs: StageInputs, world: World) -> StageOutputs:
         verdict=verdict,
         checks=checks,
         ready_seconds=ready_seconds,
-        preview_latency_ms=median(preview_ms),
-        active_latency_ms=median(active_ms),
+        preview_latency_ms=probed.preview.answer_ms.p50 or 0.0,
+        active_latency_ms=probed.active.answer_ms.p50 or 0.0,
+        preview=probed.preview,
+        active=probed.active,
     )
 
 
@@ -91,17 +90,16 @@ def _ask(inputs: StageInputs, url: str, golden: Sequence[Golden]) -> list[Answer
     return [chat(url, inputs.line, entry.prompt, inputs.settings.max_answer_tokens) for entry in golden]
 
 
-def _interleaved(
-    inputs: StageInputs, engine: Engine, active: Colour, prompts: Sequence[Golden]
-) -> tuple[list[float], list[float]]:
-    """Milliseconds per timed answer, preview and active. Who is asked first changes from prompt to prompt."""
-    progress(state="probing the latency of both colours", count=inputs.settings.num_latency_probes)
-    taken: dict[Colour, list[float]] = {"blue": [], "green": []}
-    for number in range(inputs.settings.num_latency_probes):
-        prompt = prompts[number % len(prompts)].prompt
-        for colour in (active, other(active)) if number % 2 else (other(active), active):
-            taken[colour].append(timed_chat(engine.url(colour), inputs.line, prompt).latency_ms)
-    return taken[other(active)], taken[active]
+def _probe(inputs: StageInputs, engine: Engine, active: Colour, prompts: Sequence[Golden]) -> Probed:
+    """With other prompts than the golden ones, where there are any: the preview has those in its prefix cache."""
+    asked = prompts[inputs.settings.num_golden_prompts :] or prompts
+    ours, theirs = (endpoint(engine.url(colour), inputs.line) for colour in (other(active), active))
+    return probe(ours, theirs, [golden.prompt for golden in asked], inputs.settings)
+
+
+def _judge_load(probed: Probed, settings: StageSettings) -> list[CheckResult]:
+    """After a failure there is nothing more to judge."""
+    return [judge_failures(probed.preview), *([] if probed.failed else judge_ratios(probed.pairs, settings))]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import pytest
 from ratchet.core.checks import Check, PreferenceCheck
 from ratchet.evaluate.task_file import BadTask
 from ratchet.recipes.gates import BadGate, load_gate
+from ratchet.stage.contract import StageSettings
 
 TASK = """
 task: intent
@@ -20,6 +21,7 @@ TASKS = {"intent": TASK, "arithmetic": TASK.replace("intent", "arithmetic")}
 ROW = '[[check]]\nname = "kept"\ntask = "intent"\nmetric = "exact_match"\nkind = "no_regression"\nmargin = 0.03\n'
 PARITY = '[[check]]\nname = "bundle"\nkind = "parity"\nmetric = "next_token"\nfloor = 0.95\n'
 PREFERENCE = '[[check]]\nname = "liked"\nkind = "preference"\ntask = "intent"\nrater = "people"\n'
+LATENCY = '[[check]]\nname = "quick"\nkind = "latency"\nmetric = "answer_ms"\nmax_ratio = 2.0\n'
 GATES = Path(__file__).parents[3] / "quality_gates"
 
 
@@ -78,6 +80,9 @@ def test_a_row_of_preference_becomes_a_check_of_ratings(tmp_path):
         (PARITY.replace("next_token", "next_tokens"), "no parity metric 'next_tokens', did you mean 'next_token'?"),
         (PARITY.replace("floor", "margin"), "support.toml, check 1: unknown key 'margin'"),
         (PARITY.replace("0.95", "95"), "floor: expected a number above 0 and below 1, got 95"),
+        (LATENCY.replace("answer", "tfft"), "no latency metric 'tfft_ms', did you mean 'ttft_ms'?"),
+        (LATENCY.replace("2.0", "0"), "support.toml, check 1: max_ratio: expected a number above 0, got 0"),
+        (LATENCY + LATENCY.replace("quick", "swift"), "check 2: another row limits answer_ms already"),
         (ROW + ROW, "support.toml: checks share a name: ['kept']"),
         (
             ROW + PREFERENCE.replace("people", "crowd"),
@@ -97,6 +102,18 @@ def test_a_gate_file_that_is_not_understood_is_refused(tmp_path, content, messag
         load_gate(gate_file(tmp_path, content), TASKS)
 
     assert message in str(refusal.value)
+
+
+def test_latency_rows_are_limits_of_stage_each_its_own(tmp_path):
+    rows = [LATENCY, LATENCY.replace("answer_ms", "ttft_ms"), LATENCY.replace("answer_ms", "inter_token_ms")]
+    named = [
+        row.replace("quick", f"quick {number}").replace("2.0", f"{number}.5") for number, row in enumerate(rows, 1)
+    ]
+
+    gate = load_gate(gate_file(tmp_path, ROW + "".join(named)), TASKS)
+
+    settings = StageSettings(**gate.latency)
+    assert (settings.max_latency_ratio, settings.max_ttft_ratio, settings.max_inter_token_ratio) == (1.5, 2.5, 3.5)
 
 
 def test_a_gate_file_that_is_not_there_is_named(tmp_path):

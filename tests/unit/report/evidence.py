@@ -9,6 +9,7 @@ from ratchet.core.checks import Check, CheckResult
 from ratchet.core.contract import digest_json
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Score, TaskReport, sample_id
 from ratchet.core.judgement import judge
+from ratchet.core.latency import StreamSummary, Timing, summarise
 from ratchet.core.memo import Manifest
 from ratchet.core.questions import Question
 from ratchet.core.refs import FileRef, FolderRef
@@ -105,6 +106,10 @@ def check(name: str, verdict: str, reason: str, **more: Any) -> CheckResult:
     )
 
 
+def served(answer_ms: float, num_requests: int = 30) -> StreamSummary:
+    """What the load probe saw of one colour, whose answers of 16 tokens all took the same time."""
+    timing = Timing(0.0, answer_ms / 16_000, answer_ms / 1000, (answer_ms / 16,) * 15, 16, "usage")
+    return summarise([timing] * num_requests, num_requests * answer_ms / 1000)
 def origin(**changes: Any) -> Origin:
     """Of a model that the code of now made from base "a"; `changes` replace fields."""
     steps = {name: StepCode(revision=1, lock_sha256="1" * 64) for name in ("prepare", "finetune")}
@@ -201,8 +206,8 @@ def inputs(**changes: Any) -> ReportInputs:
         "serving": ServingSummary(
             colour="green",
             ready_seconds=71.2,
-            preview_latency_ms=24.1,
-            active_latency_ms=23.4,
+            preview=served(24.1),
+            active=served(23.4),
             tflite_bytes=3_550_240,
             litertlm_bytes=3_599_392,
         ),
