@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from ratchet.cli import benchmark, compare, demo, floors, plan, release, releases, show, verify
 from ratchet.cli.arguments import count, name, whole
+from ratchet.cli.bench import command as bench
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
 from ratchet.cli.review import judge, pairs, ratings, tell
@@ -176,6 +177,10 @@ def gate(here: Here, options: argparse.Namespace) -> None:
     plan.show(plan.parse_what_if(options.what_if), here.recipe.gate, here.console)
 
 
+def bench_serving(here: Here, options: argparse.Namespace) -> None:
+    bench.bench_serving(here.settings, here.recipe, options, here.console)
+
+
 def approve(here: Here, options: argparse.Namespace) -> None:
     _answer(here, options, release.APPROVE, "approved")
 
@@ -298,6 +303,8 @@ def parser() -> argparse.ArgumentParser:
     verb.add_argument("--max-gen-toks", type=count, help="how long an answer may be (default: the task's own)")
     verb.add_argument("--into", type=Path, help="where the two files go (default: quality_gates/tasks)")
     verb.add_argument("--force", action="store_true", help="replace files of that name")
+    verb = add("bench-serving", bench_serving, "how fast an OpenAI-compatible endpoint answers, under rising load")
+    bench.add_arguments(verb)
     review = add("review", review_pairs, "ask people, or a language model, which of two models' answers they prefer")
     _review_verbs(review.add_subparsers(required=True, metavar="WHAT"))
     verb = add("gate", gate, "what the gate could tell: samples, margins, power, before anything is measured")
