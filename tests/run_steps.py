@@ -6,37 +6,49 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
-from ratchet.clients.settings import load
+from ratchet.clients.settings import Settings, load
 from ratchet.steps import STEPS
 
 ROOT = Path(__file__).parent.parent
 # Folders that are not named after a step.
 OTHERS = {"base_model": "train", "registry": "ops", "serving": "ops"}
 TOOLS = ("pytest", "pytest-timeout", "hypothesis")
+# What only the tests of one image need: the official client, to ask the edge as users do.
+TOOLS_OF = {"ops": ("openai",)}
 
 
 def image_of(folder: Path) -> str:
     return STEPS[folder.name].image if folder.name in STEPS else OTHERS[folder.name]
 
 
-def install_tools(target: Path) -> None:
-    """pytest beside the images' environments, not in them: they hold what their locks say."""
+def install_tools(settings: Settings, image: str) -> list[Path]:
+    """Folders with tools beside the images' environments, not in them: they hold what their locks say."""
+    folder = ROOT / settings.environments_dir
+    tools = [folder / "pytest"]
+    _install(tools[0], *TOOLS)
+    if image in TOOLS_OF:
+        tools.append(folder / f"pytest-{image}")
+        # They come before the image's own packages: what is in both is of one version.
+        _install(tools[-1], *TOOLS_OF[image], "--constraint", settings.lock(image))
+    return tools
+
+
+def _install(target: Path, *wanted: str | Path) -> None:
     if not target.is_dir():
         uv = Path(sys.executable).parent / "uv"
-        subprocess.run([uv, "pip", "install", "--quiet", "--target", target, *TOOLS], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--target", target, *wanted], check=True)
 
 
 def main(chosen: list[str]) -> int:
     settings = load(ROOT / "ratchet.toml")
-    tools = ROOT / settings.environments_dir / "pytest"
-    install_tools(tools)
     folders = [f for f in (ROOT / "tests" / "steps").iterdir() if f.is_dir() and any(f.glob("test_*.py"))]
     wanted = sorted((f for f in folders if not chosen or f.name in chosen), key=lambda f: (image_of(f), f.name))
     failed = []
     for image, group in groupby(wanted, key=image_of):
         names = [str(folder.relative_to(ROOT)) for folder in group]
         print(f"== {image}: {' '.join(names)}", flush=True)
-        environment = {**os.environ, "PYTHONPATH": str(tools), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        tools = os.pathsep.join(map(str, install_tools(settings, image)))
+        environment = {**os.environ, "PYTHONPATH": tools, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         environment |= {"OMP_WAIT_POLICY": "PASSIVE"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [settings.python(image), "-m", "pytest", "--timeout", "900", "--durations", "5", *names]

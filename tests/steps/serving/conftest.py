@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,12 @@ class Serving:
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Serving]:
+    with started() as made:
+        yield made
+
+
+@contextmanager
+def started() -> Iterator[Serving]:
     # Not pytest's own folder: the path of a unix socket must be shorter than 108 characters.
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
     made = Serving(folder)

@@ -1,0 +1,65 @@
+"""The official `openai` client against the real edge: what works with OpenAI's API works here."""
+
+from collections.abc import Iterator
+
+import openai
+import pytest
+from tests.steps.serving.conftest import Serving
+from tests.steps.serving.models import PROMPTS
+
+pytestmark = pytest.mark.timeout(900)
+ASKED = [{"role": "user", "content": PROMPTS[0]}]
+
+
+@pytest.fixture
+def client(serving: Serving) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{serving.world.router.url()}/v1", api_key="none is needed", max_retries=0) as made:
+        yield made
+
+
+def test_a_chat_is_answered_with_its_usage(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(model="support", messages=ASKED, temperature=0, max_tokens=8)
+
+    assert answer.choices[0].message.content == "base"
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.prompt_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_a_stream_is_the_same_answer_in_chunks(client: openai.OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="support",
+        messages=ASKED,
+        temperature=0,
+        max_tokens=8,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    chunks = list(stream)
+
+    choices = [choice for chunk in chunks for choice in chunk.choices]
+    assert "".join(choice.delta.content or "" for choice in choices) == "base"
+    assert choices[-1].finish_reason == "stop"
+    assert chunks[-1].usage.completion_tokens > 0
+
+
+def test_every_answer_names_its_release(client: openai.OpenAI) -> None:
+    raw = client.chat.completions.with_raw_response.create(model="support", messages=ASKED, max_tokens=4)
+
+    assert (raw.headers["x-ratchet-colour"], raw.headers["x-model-release"]) == ("blue", "base")
+
+
+def test_the_line_is_among_the_models(client: openai.OpenAI) -> None:
+    assert "support" in [model.id for model in client.models.list()]
+
+
+def test_an_unknown_model_is_the_clients_own_error(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError, match="banking") as refusal:
+        client.chat.completions.create(model="banking", messages=ASKED)
+
+    assert refusal.value.status_code == 404
+
+
+def test_a_prompt_that_is_too_long_is_the_clients_own_error(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="maximum"):
+        client.chat.completions.create(model="support", messages=[{"role": "user", "content": "parcel " * 2000}])
