@@ -110,6 +110,8 @@ def served(answer_ms: float, num_requests: int = 30) -> StreamSummary:
     """What the load probe saw of one colour, whose answers of 16 tokens all took the same time."""
     timing = Timing(0.0, answer_ms / 16_000, answer_ms / 1000, (answer_ms / 16,) * 15, 16, "usage")
     return summarise([timing] * num_requests, num_requests * answer_ms / 1000)
+
+
 def origin(**changes: Any) -> Origin:
     """Of a model that the code of now made from base "a"; `changes` replace fields."""
     steps = {name: StepCode(revision=1, lock_sha256="1" * 64) for name in ("prepare", "finetune")}

@@ -1,0 +1,226 @@
+"""What each verb of `ratchet` does: gather what is asked for, call, show."""
+
+import argparse
+import getpass
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ratchet.cli import benchmark, compare, demo, floors, plan, release, releases, show, verify
+from ratchet.cli.bench import command as bench
+from ratchet.cli.here import do_step
+from ratchet.cli.measure import find_model
+from ratchet.cli.review import judge, pairs, ratings, tell
+from ratchet.cli.submit import Upload, submit
+from ratchet.cli.watch import Run, follow
+from ratchet.cli.way_back import dry_run
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core import verification
+from ratchet.core.contract import Contract
+from ratchet.core.refs import FolderRef
+from ratchet.local import platform
+from ratchet.local.base import import_base
+from ratchet.local.bring_up import bring_up
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.recipe import Recipe
+from ratchet.rollback.contract import RollbackInputs
+
+
+@dataclass(frozen=True)
+class Here:
+    """What every verb works with. The recipe is read when a verb needs it: the one that brings its data does not."""
+
+    settings: Settings
+    config: Path
+    recipe_name: str
+    console: Console
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.recipe_name, self.settings.root)
+
+    @property
+    def dag_id(self) -> str:
+        return f"release_{self.recipe.line}"
+
+    @property
+    def world(self) -> World:
+        return World(self.settings, self.settings.scratch)
+
+    def do(self, step: str, inputs: Contract) -> Any:
+        """Run a step here, its log lines made readable."""
+        return do_step(self.settings, self.config, step, inputs, show.readable_to(self.console))
+
+
+def up(here: Here, _options: argparse.Namespace) -> None:
+    bring_up(here.settings, here.config, here.recipe, here.console)
+    show.services(here.settings, here.world, here.console)
+    show.addresses(here.settings, here.recipe, here.console)
+
+
+def down(here: Here, _options: argparse.Namespace) -> None:
+    ran = platform.stop(here.settings)
+    here.console.print("stopped" if ran else "nothing was running")
+
+
+def clean(here: Here, _options: argparse.Namespace) -> None:
+    platform.delete(here.settings)
+    here.console.print(f"deleted {here.settings.state}")
+
+
+def status(here: Here, _options: argparse.Namespace) -> None:
+    show.services(here.settings, here.world, here.console)
+    show.production(here.world, here.recipe, here.console)
+    show.last_drill(here.world, here.recipe.line, here.console)
+
+
+def run_demo(here: Here, options: argparse.Namespace) -> None:
+    upload = Upload(options.data, options.text_column, options.label_column, replace=True) if options.data else None
+    demo.run(here.settings, here.config, here.recipe, upload, here.console)
+
+
+def submit_file(here: Here, options: argparse.Namespace) -> None:
+    upload = Upload(options.file, options.text_column, options.label_column, options.replace)
+    checked, version = submit(here.settings, here.config, here.recipe, upload, show.quiet)
+    show.receipt(here.world, upload.path, checked, version, here.console)
+
+
+def take_base(here: Here, options: argparse.Namespace) -> None:
+    ref = import_base(here.world, options.folder, options.name)
+    here.console.print(f"{options.name} is in the store: {ref.sha256[:12]}, {ref.bytes} bytes")
+
+
+def retrain(here: Here, options: argparse.Namespace) -> None:
+    airflow = release.airflow_of(here.settings, "engineer")
+    going = release.unfinished(airflow, here.dag_id)
+    run = Run(here.dag_id, going or release.start(airflow, here.dag_id))
+    here.console.print(f"{run.run_id} is not finished: it goes on" if going else f"started {run.run_id}")
+    if not options.no_wait:
+        state = follow(airflow, run, here.console)
+        show.outcome(airflow, run, state, here.console)
+
+
+def report(here: Here, options: argparse.Namespace) -> None:
+    found = release.find_report(here.world.store, options.release)
+    path = release.write_page(here.settings, here.world.store, found)
+    here.console.print(found.outputs.summary, markup=False)
+    here.console.print(f"\nfull report: {path.as_uri()}", soft_wrap=True)
+
+
+def compare_models(here: Here, options: argparse.Namespace) -> int:
+    recipe = floors.with_floors(here.recipe, options.min)
+    outputs = compare.compare(here.do, here.world, recipe, *_two_models(here, options))
+    compare.show(outputs, here.console)
+    return compare.EXIT_OF[outputs.verdict]
+
+
+def review_pairs(here: Here, options: argparse.Namespace) -> None:
+    task, models = options.task or here.recipe.split_task.name, _two_models(here, options)
+    review = pairs.make_pairs(here.do, here.world, here.recipe, *models, task, options.num_samples)
+    if review.pairs:
+        pairs.write_pairs(review, options.out)
+    else:
+        ratings.store_ties(here.world, review)
+    tell.pairs(review, options.out, here.console)
+
+
+def review_ratings(here: Here, options: argparse.Namespace) -> None:
+    rated = ratings.read_ratings(options.file, here.world.store)
+    tell.ratings(ratings.store_ratings(here.world, rated, "people", options.by), here.console)
+
+
+def review_judge(here: Here, options: argparse.Namespace) -> None:
+    asked = judge.Judge(
+        url=judge.root_of(options.url),
+        model=options.model,
+        key=judge.read_key(options.key_file),
+        prompt=judge.load_prompt(here.settings.root / "quality_gates" / "judge.yaml"),
+    )
+    review = ratings.read_ratings(options.file, here.world.store).review
+    with tell.progress(len(review.pairs), here.console) as on_pair:
+        judged = judge.judge_pairs(asked, review, options.file.name, on_pair)
+    rated = ratings.RatedFile(review, judged.choices)
+    tell.ratings(ratings.store_ratings(here.world, rated, "judge", options.model, judged.record), here.console)
+
+
+def _two_models(here: Here, options: argparse.Namespace) -> tuple[FolderRef, FolderRef]:
+    world, line = here.world, here.recipe.line
+    return find_model(world, line, options.candidate), find_model(world, line, options.baseline)
+
+
+def import_benchmark(here: Here, options: argparse.Namespace) -> None:
+    wanted = benchmark.Benchmark(
+        options.task,
+        options.into,
+        options.num_fewshot,
+        options.limit,
+        options.filter,
+        options.max_gen_toks,
+        options.force,
+    )
+    told = show.readable_to(here.console)
+    benchmark.show(benchmark.bring(here.settings, wanted, told), here.console)
+
+
+def gate(here: Here, options: argparse.Namespace) -> None:
+    plan.show(plan.parse_what_if(options.what_if), here.recipe.gate, here.console)
+
+
+def bench_serving(here: Here, options: argparse.Namespace) -> None:
+    bench.bench_serving(here.settings, here.recipe, options, here.console)
+
+
+def approve(here: Here, options: argparse.Namespace) -> None:
+    _answer(here, options, release.APPROVE, "approved")
+
+
+def reject(here: Here, options: argparse.Namespace) -> None:
+    _answer(here, options, release.REJECT, "rejected")
+
+
+def history(here: Here, options: argparse.Namespace) -> None:
+    told = releases.gather(here.world, options.line or here.recipe.line)
+    if options.json:
+        here.console.print(releases.as_json(told), markup=False, soft_wrap=True)
+    else:
+        releases.show(told, options.last, here.console)
+
+
+def verify_all(here: Here, options: argparse.Namespace) -> int:
+    rows = verification.verify(verify.gather(here.world, here.recipe.line))
+    if options.json:
+        here.console.print(verify.as_json(here.recipe.line, rows), markup=False, soft_wrap=True)
+    else:
+        verify.show(rows, here.console)
+    return verification.exit_code(rows)
+
+
+def rollback(here: Here, options: argparse.Namespace) -> None:
+    inputs = RollbackInputs(
+        line=here.recipe.line, by=getpass.getuser(), reason=options.reason, to_release=options.to or ""
+    )
+    if options.dry_run:
+        dry_run(here.world, inputs, here.console)
+        return
+    # In the command line's own environment: the way back needs neither Airflow nor MLflow nor any image.
+    outputs = do_step(
+        here.settings, here.config, "rollback", inputs, show.readable_to(here.console), Path(sys.executable)
+    )
+    here.console.print(
+        f"{outputs.release_id} has the users now, on {outputs.active}; traffic moved in {outputs.switch_seconds:.3f} s"
+        + ("" if outputs.recorded else "; the ledger cannot be written now: the event waits for the next command")
+    )
+
+
+def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> None:
+    airflow = release.airflow_of(here.settings, options.user)
+    waiting = release.find_waiting(airflow, here.dag_id, options.release)
+    store = here.world.store
+    release.check_reason(option, options.reason, lambda: release.find_report(store, waiting.release_id).outputs.verdict)
+    airflow.answer(here.dag_id, waiting.run_id, option, options.reason)
+    here.console.print(f"{word} {waiting.release_id} as {options.user}")
