@@ -18,7 +18,8 @@ class CanarySettings(Contract):
     its answers. A step lasts `step_seconds`, and longer, up to `max_stretch` times, until the candidate has answered
     `min_requests` probes and `min_user_requests` of users: silence is no success, and ends the canary.
 
-    `max_latency_ratio` is candidate / production, medians of probes that both get in turn.
+    `max_latency_ratio` is candidate / production, of probes that both get in turn: the candidate is given up when it
+    certainly takes longer.
     """
 
     steps: tuple[Annotated[int, Field(ge=1, le=99)], ...] = Field(default=(10, 50), min_length=1)

@@ -1,13 +1,18 @@
 """What one step of a canary shows: PASS goes on, FAIL gives up, INCONCLUSIVE holds the share and looks on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from ratchet.clients.probe import Probe
 from ratchet.clients.router import Traffic
 from ratchet.core.checks import Verdict
+from ratchet.core.estimate import Estimate
+from ratchet.core.means import mean
 from ratchet.promote.contract import CanarySettings
+
+# One look a step, and several steps: a candidate as quick as production is given up for its times in one step of 100.
+ALPHA, POWER = 0.01, 0.8
 
 
 @dataclass(frozen=True)
@@ -27,33 +32,44 @@ class Judgement:
 
 
 def judge(seen: Seen, settings: CanarySettings) -> Judgement:
-    if reason := _breach(seen, settings):
+    """Failures end the step as soon as they are certain, the rest is judged once, at its end."""
+    if reason := _failures(seen, settings):
         return Judgement("FAIL", reason)
     if reason := _too_little(seen, settings):
         return Judgement("INCONCLUSIVE", reason)
+    slowness = _slowness(seen, settings)
+    if reason := _too_slow(slowness, settings) or _different(seen, settings):
+        return Judgement("FAIL", reason)
     users = f"{seen.users.num_failed} of {seen.users.num_requests} users' requests" if seen.users else "none counted"
-    return Judgement(
-        "PASS",
-        f"{_num_failed(seen.candidate)} of {len(seen.candidate)} probes failed, {users}; timed answers take "
-        f"{_ratio(seen):.2f} times as long as production's",
+    times = f"; timed answers take {math.exp(slowness.value):.2f} times as long as production's" if slowness else ""
+    return Judgement("PASS", f"{_num_failed(seen.candidate)} of {len(seen.candidate)} probes failed, {users}{times}")
+
+
+def _slowness(seen: Seen, settings: CanarySettings) -> Estimate | None:
+    """Of the mean logarithm of candidate / production, over answers that were timed in the same turn."""
+    pairs = zip(seen.candidate, seen.active, strict=True)
+    logs = [
+        math.log(ours.latency_ms / theirs.latency_ms) for ours, theirs in pairs if ours.latency_ms and theirs.latency_ms
+    ]
+    return mean(logs, math.log(settings.max_latency_ratio), ALPHA, POWER) if len(logs) > 1 else None
+
+
+def _too_slow(slowness: Estimate | None, settings: CanarySettings) -> str | None:
+    """`stage` proved that it is quick enough. Here the opposite must be certain: a busy moment is no slow model."""
+    if slowness is None or math.exp(slowness.low) <= settings.max_latency_ratio:
+        return None
+    return (
+        f"timed answers take {math.exp(slowness.value):.2f} times as long as production's "
+        f"({100 * (1 - ALPHA):g}% bound: at least {math.exp(slowness.low):.2f}), at most {settings.max_latency_ratio:g}"
     )
 
 
-def _breach(seen: Seen, settings: CanarySettings) -> str | None:
-    """Failures as soon as they are certain; the rest once there is enough to tell."""
-    if reason := _failures(seen, settings):
-        return reason
-    if len(seen.candidate) < settings.min_requests:
-        return None
-    if (ratio := _ratio(seen)) > settings.max_latency_ratio:
-        return f"timed answers take {ratio:.2f} times as long as production's, at most {settings.max_latency_ratio:g}"
+def _different(seen: Seen, settings: CanarySettings) -> str | None:
     golden = [probe.agrees for probe in seen.candidate if probe.agrees is not None]
     agreement = sum(golden) / len(golden) if golden else 1.0
-    if agreement < settings.min_golden_agreement:
-        return (
-            f"{agreement:.0%} of golden prompts are answered as evaluated, at least {settings.min_golden_agreement:.0%}"
-        )
-    return None
+    if agreement >= settings.min_golden_agreement:
+        return None
+    return f"{agreement:.0%} of golden prompts are answered as evaluated, at least {settings.min_golden_agreement:.0%}"
 
 
 def _failures(seen: Seen, settings: CanarySettings) -> str | None:
@@ -87,12 +103,3 @@ def _too_little(seen: Seen, settings: CanarySettings) -> str | None:
 
 def _num_failed(probes: Sequence[Probe]) -> int:
     return sum(probe.problem is not None for probe in probes)
-
-
-def _ratio(seen: Seen) -> float:
-    """Candidate / production; 1 while one of them has no timed answer."""
-    candidate, active = (
-        [probe.latency_ms for probe in probes if probe.latency_ms is not None]
-        for probes in (seen.candidate, seen.active)
-    )
-    return median(candidate) / median(active) if candidate and active else 1.0
