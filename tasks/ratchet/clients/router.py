@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ratchet.clients.edge_counts import NoEdge, edge_counts
+from ratchet.clients.edge_counts import FALLBACK, NoEdge, edge_counts
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
@@ -30,6 +30,14 @@ CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
 # for them.
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
+# A second try goes to another priority, which a cluster with a fallback has.
+_ANOTHER_COLOUR_FIRST = {
+    "name": "envoy.retry_priorities.previous_priorities",
+    "typed_config": {
+        "@type": "type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
+        "update_frequency": 1,
+    },
+}
 TAKEN_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.002
 
@@ -135,14 +143,16 @@ class EnvoyRouter:
         return None
 
     def traffic(self, colour: Colour) -> Traffic | None:
-        failures = ("upstream_rq_5xx", "upstream_rq_rx_reset")  # refused or not reached; cut while it was answered
+        # Refused; answered by the other colour, since this one was not reached; cut while it was answered.
+        failures = ("upstream_rq_5xx", "upstream_rq_retry", "upstream_rq_rx_reset")
         try:
             found = edge_counts(self.ports, colour, ("upstream_rq_completed", *failures))
         except NoEdge:
             return None
-        cut = found.get("upstream_rq_rx_reset", 0)
-        failed = found.get("upstream_rq_5xx", 0) + cut
-        return Traffic(found["upstream_rq_completed"] + cut, failed) if "upstream_rq_completed" in found else None
+        if "upstream_rq_completed" not in found:
+            return None
+        failed = sum(found.get(name, 0) for name in failures)
+        return Traffic(found["upstream_rq_completed"] + found.get("upstream_rq_rx_reset", 0), failed)
 
     def _version_in_force(self) -> str | None:
         """None when the edge is down. One worker thread (local/edge.py) makes one answer speak for all."""
@@ -215,13 +225,22 @@ def _to_colours(state: RouterState) -> dict[str, Any]:
         "timeout": "0s",  # an answer streams for as long as it is; idle_timeout ends one that is stuck
         "idle_timeout": "300s",
         # Nothing of these requests has reached an engine, so a second try cannot make a second answer.
-        "retry_policy": {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2},
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset-before-request",
+            "num_retries": 2,
+            "retry_priority": _ANOTHER_COLOUR_FIRST,
+        },
     }
+
+
+def fallback_of(colour: Colour) -> str:
+    """Envoy's name for "this colour, and the other one while it cannot be connected to"."""
+    return f"{colour}{FALLBACK}"
 
 
 def _cluster(state: RouterState, colour: Colour, weight: int) -> dict[str, Any]:
     return {
-        "name": colour,
+        "name": fallback_of(colour) if colour == state.canary else colour,
         "weight": weight,
         "response_headers_to_add": [
             _header(COLOUR_HEADER, colour),
@@ -231,9 +250,10 @@ def _cluster(state: RouterState, colour: Colour, weight: int) -> dict[str, Any]:
 
 
 def _header(name: str, value: str) -> dict[str, Any]:
+    """What the engine says of itself is nearer to the truth: a canary's request may have fallen back."""
     return {
         "header": {"key": name, "value": value.replace("%", "%%")},  # % begins one of Envoy's variables
-        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        "append_action": "ADD_IF_ABSENT",
     }
 
 

@@ -3,9 +3,12 @@
 import json
 from typing import Any
 
+from ratchet.clients.engine import COLOURS
 from ratchet.clients.files import replace_file
-from ratchet.clients.router import ROUTES_FILE, ROUTES_NAME, routes
+from ratchet.clients.router import ROUTES_FILE, ROUTES_NAME, fallback_of, routes
 from ratchet.clients.settings import Settings
+from ratchet.core.releases import Colour
+from ratchet.core.rollout import other
 
 LOOPBACK = "127.0.0.1"
 
@@ -42,7 +45,10 @@ def bootstrap_config(settings: Settings) -> dict[str, Any]:
                     "filter_chains": [{"filters": [_http_connection_manager(settings)]}],
                 }
             ],
-            "clusters": [_cluster("blue", ports.blue), _cluster("green", ports.green)],
+            "clusters": [
+                *(_cluster(colour, port) for colour, port in (("blue", ports.blue), ("green", ports.green))),
+                *(_with_fallback(colour) for colour in COLOURS),
+            ],
         },
     }
 
@@ -73,6 +79,22 @@ def _http_connection_manager(settings: Settings) -> dict[str, Any]:
                     "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
                 }
             ],
+        },
+    }
+
+
+def _with_fallback(colour: Colour) -> dict[str, Any]:
+    """A canary's requests go to the other colour while its own cannot be connected to."""
+    return {
+        "name": fallback_of(colour),
+        "connect_timeout": "1s",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {
+            "name": "envoy.clusters.aggregate",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig",
+                "clusters": [colour, other(colour)],
+            },
         },
     }
 

@@ -4,10 +4,11 @@ import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,21 +51,17 @@ class Place:
         return self.ask(conversation).headers[COLOUR_HEADER]
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Place]:
+@contextmanager
+def edge_before(engines: dict[Colour, Served], **closed: int) -> Iterator[Place]:
+    """The edge before these engines; a colour in `closed` is at a port where nobody listens."""
     folder = Path(tempfile.mkdtemp(prefix="edge-"))
-    engines: dict[Colour, Served] = {"blue": Served(models={"support"}), "green": Served(models={"support"})}
     with ExitStack() as stack:
         urls = {
             "blue": stack.enter_context(answering(lambda: engines["blue"])),
             "green": stack.enter_context(answering(lambda: engines["green"])),
         }
-        ports = {**free_ports("edge", "edge_admin"), **{name: int(url.rsplit(":", 1)[1]) for name, url in urls.items()}}
-        environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
-        config = folder / "ratchet.toml"
-        lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
-        config.write_text("\n".join(lines) + "\n")
-        settings = load(config)
+        open_ports = {name: int(url.rsplit(":", 1)[1]) for name, url in urls.items()}
+        settings = _settings(folder, {**free_ports("edge", "edge_admin"), **open_ports, **closed})
         edge.write(settings)
         process = stack.enter_context(subprocess.Popen(edge.command(settings), stderr=subprocess.DEVNULL))
         stack.callback(process.terminate)
@@ -74,10 +71,24 @@ def running() -> Iterator[Place]:
     shutil.rmtree(folder)
 
 
+def _settings(folder: Path, ports: dict[str, int]) -> Settings:
+    environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
+    config = folder / "ratchet.toml"
+    lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{name} = {port}" for name, port in ports.items())]
+    config.write_text("\n".join(lines) + "\n")
+    return load(config)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Place]:
+    with edge_before({"blue": Served(), "green": Served()}) as place:
+        yield place
+
+
 @pytest.fixture
 def place(running: Place) -> Place:
     for colour in running.engines:
-        running.engines[colour] = Served(models={"support"})
+        running.engines[colour] = Served(models={"support"}, headers={COLOUR_HEADER: colour})
     running.go(ON_A)
     return running
 
@@ -147,6 +158,22 @@ def test_the_edge_counts_what_each_colour_answered_and_failed(place: Place) -> N
     assert seen["green"] > 0
 
 
+def test_while_a_canarys_engine_is_gone_its_share_is_answered_by_production() -> None:
+    engines: dict[Colour, Served] = {
+        "blue": Served(models={"support"}, headers={COLOUR_HEADER: "blue"}),
+        "green": Served(models={"support"}, headers={COLOUR_HEADER: "green"}),
+    }
+    with edge_before(engines, **free_ports("green")) as place:
+        place.go(with_canary(ON_A, "b", sha("b"), 50))
+
+        answers = [place.ask() for _ in range(60)]
+        counted = place.router.traffic("green")
+
+    assert counted is not None
+    assert counted.num_failed >= counted.num_requests > 0  # nobody noticed, but the canary must
+    assert {(answer.status_code, answer.headers[COLOUR_HEADER]) for answer in answers} == {(200, "blue")}
+
+
 def test_requests_are_in_flight_until_they_are_answered(place: Place) -> None:
     place.engines["blue"].delay_seconds = 0.5
     ports = place.settings.ports
@@ -155,8 +182,6 @@ def test_requests_are_in_flight_until_they_are_answered(place: Place) -> None:
     with httpx.Client() as client, ExitStack() as stack:
         asked = {"model": "support", "messages": [{"role": "user", "content": "Hello"}]}
         url = f"{place.router.url()}/v1/chat/completions"
-        import threading
-
         waiting = threading.Thread(target=client.post, args=(url,), kwargs={"json": asked})
         waiting.start()
         stack.callback(waiting.join)

@@ -11,7 +11,7 @@ from tests.fakes.router import FakeRouter
 from ratchet.clients import router as module
 from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, MovedMeanwhile, Router, routes
 from ratchet.clients.settings import Ports
-from ratchet.core.rollout import RouterState, first_state, switched_to
+from ratchet.core.rollout import RouterState, first_state, switched_to, with_canary
 
 
 @pytest.fixture
@@ -135,18 +135,10 @@ def _shares(state: RouterState) -> dict[str, int]:
     return {cluster["name"]: cluster["weight"] for cluster in route["route"]["weighted_clusters"]["clusters"]}
 
 
-@pytest.mark.parametrize(
-    ("weights", "shares"),
-    [
-        ({"blue": 100, "green": 0}, {"blue": 100}),
-        ({"blue": 0, "green": 100}, {"green": 100}),
-        ({"blue": 90, "green": 10}, {"blue": 90, "green": 10}),
-    ],
-)
-def test_requests_are_shared_as_the_weights_say(weights: dict[str, int], shares: dict[str, int]) -> None:
-    state = SECOND.model_copy(update={"weights": weights})
-
-    assert _shares(state) == shares
+def test_all_requests_go_to_the_active_colour_and_a_canarys_share_has_a_fallback() -> None:
+    assert _shares(FIRST) == {"blue": 100}
+    assert _shares(SECOND) == {"green": 100}
+    assert _shares(with_canary(SECOND, "c", sha("c"), 10)) == {"green": 90, "blue_first": 10}
 
 
 def test_users_reach_what_they_need_and_nothing_else() -> None:
