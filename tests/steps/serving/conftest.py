@@ -102,7 +102,7 @@ class Serving:
             services.programs = everything
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def serving() -> Iterator[Serving]:
     with started() as made:
         yield made

@@ -14,9 +14,8 @@ from pathlib import Path
 from ratchet.clients.streaming import Messages, user_says
 from ratchet.core.errors import TerminalError
 
-# Short, medium, long. The longest leaves room for an answer in the tiny base's context of 512 tokens, of which a word
-# needs two or three.
-WORD_COUNTS = (8, 30, 90)
+# Short, medium, long. The longest leaves room for an answer in a context of 512 tokens even where each byte is one.
+WORD_COUNTS = (8, 25, 50)
 WORDS = """
     parcel window river answer yellow garden seven engine quiet letter market winter summer bridge simple travel orange
     doctor number coffee middle story paper early minute silver corner music people question mountain record second
