@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -71,6 +71,10 @@ test: check test-steps test-e2e ## everything, from nothing
 TRIALS ?= 2000
 bench-gate: $(BIN)/pytest ## how often the gate errs, by simulation: the tables of docs/gate-errors.md
 	$(BIN)/python tests/benchmarks/gate.py --trials $(TRIALS)
+
+COMPARISONS ?= 50
+bench-probe: $(BIN)/pytest setup ## how much noise stage's load probe has, on two engines of one model: docs/serving.md
+	$(BIN)/python -m tests.benchmarks.probe --comparisons $(COMPARISONS)
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)
