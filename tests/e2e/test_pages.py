@@ -61,6 +61,7 @@ def test_airflow_shows_the_release_to_who_signs_in(platform: Platform, demo: obj
     page.locator("input[name=username]").fill("engineer")
     page.locator("input[name=password]").fill(passwords["engineer"])
     page.locator("button[type=submit], input[type=submit]").first.click()
+    page.wait_for_url(lambda found: "/auth/" not in found)  # its own way on would cut ours short
     page.goto(f"{url}/dags/release_support")
 
     expect(page.get_by_text("release_support").first).to_be_visible()
