@@ -14,7 +14,8 @@ from tests.steps.evaluate import hub
 from tests.steps.models import make_tiny_model
 
 from ratchet.core.errors import EXIT_DONE, EXIT_TERMINAL
-from ratchet.evaluate.harness import LoadedModel, UnusableModel, load
+from ratchet.evaluate.engines import UnusableModel
+from ratchet.evaluate.harness import LoadedModel, load
 from ratchet.evaluate.rows import Row, read_rows
 from ratchet.evaluate.stock.config import Unsupported
 from ratchet.evaluate.stock.files import AlreadyThere
@@ -61,13 +62,13 @@ def offline(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytes
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = make_tiny_model(tmp_path_factory.mktemp("models") / "tiny", max_position_embeddings=4096)
-    return load(folder, [], device="cpu", dtype="float32", batch_size=16, seed=0)
+    return load(folder, [], engine="transformers", device="cpu", dtype="float32", batch_size=16, seed=0)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     folder = make_tiny_model(tmp_path_factory.mktemp("models") / "small")
-    return load(folder, [], device="cpu", dtype="float32", batch_size=4, seed=0)
+    return load(folder, [], engine="transformers", device="cpu", dtype="float32", batch_size=4, seed=0)
 
 
 @pytest.fixture
