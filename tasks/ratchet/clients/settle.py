@@ -69,11 +69,8 @@ def settle_or_wait(world: World, line: str, state: RouterState, model: FolderRef
     try:
         settle(world, line, who)
     except (RatchetError, OSError) as error:
-        log.warning("the roll-back's event waits: the ledger cannot be written", extra={"error": str(error)})
-        try:
-            _wait(world, _rolled_back(line, state, model, who))
-        except OSError as failure:  # the router's state still says it, and the next `settle` reads that
-            log.warning("the event cannot wait on disk either", extra={"error": str(failure)})
+        # If it cannot wait either, the router's state still says it, and the next `settle` reads that.
+        _let_wait(world, _rolled_back(line, state, model, who), error)
         return False
     return True
 
@@ -105,8 +102,7 @@ def end_canary(world: World, line: str, state: RouterState, who: Author) -> tupl
     try:
         _flush(world.ledger(line), event)
     except (RatchetError, OSError) as error:
-        log.warning("the canary's end waits: the ledger cannot be written", extra={"error": str(error)})
-        _wait(world, event)
+        _let_wait(world, event, error)
         return after, False
     return after, True
 
@@ -148,6 +144,15 @@ def _folder(world: World, line: str) -> Path:
 def _waiting(world: World, line: str) -> Iterator[tuple[Path, LedgerEvent]]:
     for path in sorted(_folder(world, line).glob("*.json")):
         yield path, LedgerEvent.model_validate_json(path.read_bytes())
+
+
+def _let_wait(world: World, event: LedgerEvent, why: Exception) -> None:
+    """Traffic has moved already, which a full disk must not turn into an error."""
+    log.warning("an event waits: the ledger cannot be written", extra={"kind": event.kind, "error": str(why)})
+    try:
+        _wait(world, event)
+    except OSError as failure:
+        log.warning("the event cannot wait on disk either", extra={"kind": event.kind, "error": str(failure)})
 
 
 def _wait(world: World, event: LedgerEvent) -> None:

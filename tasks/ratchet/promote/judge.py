@@ -11,7 +11,8 @@ from ratchet.core.estimate import Estimate
 from ratchet.core.means import mean
 from ratchet.promote.contract import CanarySettings
 
-# One look a step, and several steps: a candidate as quick as production is given up for its times in one step of 100.
+# One look a step, and several steps. A candidate that takes just as long as it may is given up in one step of 100, if
+# what disturbs its answers lasts no longer than one of them; one as quick as production is far from that limit.
 ALPHA, POWER = 0.01, 0.8
 
 

@@ -57,8 +57,9 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
 
 
 def _given_up(inputs: PromoteInputs, world: World, state: RouterState, judgement: Judgement, by: str) -> PromoteOutputs:
-    """Everybody is back on production, and the ledger says why."""
-    state, _ = end_canary(world, inputs.line, state, author(by, judgement.reason))
+    """Everybody is back on production, and the ledger says why. Another release's canary is not ours to end."""
+    if state.canary and state.releases[state.canary] == inputs.release_id:
+        state, _ = end_canary(world, inputs.line, state, author(by, judgement.reason))
     live = production(world.ledger(inputs.line).events())
     log.warning("not promoted", extra={"release": inputs.release_id, "reason": judgement.reason})
     return PromoteOutputs(

@@ -293,6 +293,35 @@ def test_a_roll_back_to_a_release_ends_the_canary_first(place: ReleaseWorld) -> 
     assert place.users_on == place.live == "a"
 
 
+def test_a_run_that_was_given_up_does_not_end_the_canary_of_another(bad: ReleaseWorld) -> None:
+    _promote(bad)
+    before = bad.switch.state
+    assert before is not None
+    of_another = with_canary(before, "c", sha("c"), 10)
+    bad.switch.state = of_another
+
+    assert _promote(bad).verdict == "FAIL"
+
+    assert bad.switch.state == of_another
+
+
+def test_a_canary_ends_though_store_and_disk_take_nothing(place: ReleaseWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _die_at(place, 3)  # after the first share
+    state = place.switch.state
+    assert state is not None
+    place.bucket.away = True
+    monkeypatch.setattr("ratchet.clients.settle.replace_file", _disk_full)
+
+    after, recorded = end_canary(place.world, "support", state, author("omar", "complaints"))
+
+    assert (after.canary, recorded) == (None, False)
+    assert place.switch.state == after
+
+
+def _disk_full(*_args: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def test_an_edge_that_cannot_share_is_said_before_anything_happens(
     place: ReleaseWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
