@@ -99,16 +99,18 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     """What intake did with an upload, on one screen."""
     console.print(
         f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted}, "
-        f"quarantined {checked.num_quarantined}, labels {checked.num_labels}"
+        f"quarantined {checked.num_quarantined}, warned of {checked.num_warned}, labels {checked.num_labels}"
     )
     table = Table(box=None, pad_edge=False)
-    for heading in ("rows", "reason", "rule", "for example row"):
+    for heading in ("rows", "", "reason", "rule", "for example row"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     broken = [reason for reason in checked.reasons if reason.num_rows]
     for reason in broken:
-        table.add_row(str(reason.num_rows), reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
+        done = {"quarantine": "quarantined", "warn": "kept"}[reason.action]
+        table.add_row(str(reason.num_rows), done, reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
     if broken:
         console.print(table)
+    if checked.num_quarantined:
         kept = world.settings.state / "quarantine" / f"{checked.quarantine.sha256[:12]}.jsonl"
         kept.parent.mkdir(parents=True, exist_ok=True)
         if not kept.is_file():

@@ -38,11 +38,13 @@ def submit(
     if not upload.path.is_file():
         raise TerminalError(f"{upload.path}: no such file; expected a CSV or JSON lines file of labelled texts")
     world = World(settings, settings.scratch)
+    versions = () if upload.replace else world.datasets(recipe.dataset).records()
     inputs = ValidateInputs(
         upload=world.store.put_file(upload.path),
         file_name=upload.path.name,
         text_column=upload.text_column,
         label_column=upload.label_column,
+        previous=versions[-1].rows if versions else None,
         rules=recipe.rules,
     )
     checked: ValidateOutputs = do_step(settings, config, "validate", inputs, on_line)

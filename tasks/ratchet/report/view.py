@@ -85,7 +85,11 @@ def view(
         checks=tuple(check_rows(inputs)),
         slices=slice_changes(candidate, baseline),
         samples=changed_samples(candidate, baseline, prompts),
-        reasons=tuple(reason for reason in receipt.get("reasons", ()) if reason["num_rows"]),
+        reasons=tuple(
+            reason
+            for reason in receipt.get("reasons", ())
+            if reason["num_rows"] and reason.get("action", "quarantine") == "quarantine"
+        ),
         curve=curve(losses(training_log)),
         digests=tuple(digests(inputs)),
     )

@@ -1,6 +1,10 @@
-"""One DuckDB pass over an upload: every row gets its reasons, then goes to the accepted or the quarantined rows."""
+"""One DuckDB pass over an upload: every row gets its reasons, then goes to the accepted or the quarantined rows.
 
-from collections.abc import Sequence
+Tables: `judged` has the file's rows in order, with the row rules that each breaks (`reasons` to leave it out,
+`warnings` to keep it); `found` what the screens found. The view `verdicts` joins both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -8,9 +12,11 @@ from typing import Any
 import duckdb
 
 from ratchet.validate.columns import Columns, find_columns
-from ratchet.validate.contract import ReasonCount
+from ratchet.validate.contract import Action, ReasonCount
 from ratchet.validate.counts import Counts
+from ratchet.validate.policy import Rule
 from ratchet.validate.rules import RowRule
+from ratchet.validate.screens.screen import Screen
 from ratchet.validate.sources import Source, csv_source, jsonl_source, quoted
 from ratchet.validate.upload import BadUpload, Upload, bad_json_line, csv_header, jsonl_names, tidy_csv
 
@@ -21,10 +27,15 @@ _MEMORY_LIMIT = "2GB"  # beyond it DuckDB spills to the scratch folder
 
 
 class JudgedRows:
-    """The rows of one upload with their reasons, in a database below `scratch`. Row 1 is the first data row."""
+    """The rows of one upload with their reasons, in a database below `scratch`. Row 1 is the first data row.
 
-    def __init__(self, scratch: Path) -> None:
+    `actions` says by rule what happens to rows that break it.
+    """
+
+    def __init__(self, scratch: Path, actions: Mapping[str, Action]) -> None:
         self._scratch = scratch
+        self._actions = actions
+        self._source: Source
         self._db: Any = duckdb.connect(str(scratch / "judged.duckdb"))
         self._db.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         self._db.execute(f"SET temp_directory = {quoted(str(scratch / 'spill'))}")
@@ -54,38 +65,78 @@ class JudgedRows:
             self._refuse_a_cut_row(upload, label_is_last=names[-1] == columns.label)
         return columns
 
-    def counts(self, rules: Sequence[RowRule]) -> Counts:
-        num_read, num_accepted, num_quarantined = self._rows(
-            "SELECT count(*), count(*) FILTER (len(reasons) = 0), count(*) FILTER (len(reasons) > 0) FROM judged"
+    def screen(self, screens: Iterable[Screen], previous: Path | None) -> None:
+        """Look at the rows that the row rules keep; once, after the pass. `previous`: JSON lines of Row."""
+        self._db.execute(f"CREATE VIEW previous AS {_version(previous)}")
+        self._db.execute("""
+            CREATE VIEW rows AS
+            SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE len(reasons) = 0
+        """)
+        self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, quarantines BOOLEAN, detail VARCHAR)")
+        for screen in screens:
+            if (action := self._actions[screen.reason]) != "off":
+                if screen.prepare:
+                    screen.prepare(self._db)
+                found = f"SELECT row, '{screen.reason}', {action == 'quarantine'}, detail FROM ({screen.find_sql})"  # noqa: S608
+                self._db.execute(f"INSERT INTO found {found}")
+        self._db.execute("""
+            CREATE VIEW verdicts AS
+            SELECT judged.rowid + 1 AS row, text, label, quality_score, fields, details,
+                list_concat(reasons, coalesce(left_out, [])) AS reasons,
+                list_concat(warnings, coalesce(warned, [])) AS warnings
+            FROM judged LEFT JOIN (
+                SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (quarantines) AS left_out,
+                    list(reason ORDER BY rowid) FILTER (NOT quarantines) AS warned,
+                    list(detail ORDER BY rowid) FILTER (quarantines) AS details
+                FROM found GROUP BY row
+            ) ON found_row = judged.rowid + 1
+        """)
+
+    def counts(self, rules: Sequence[Rule]) -> Counts:
+        num_read, num_accepted, num_quarantined, num_warned = self._rows(
+            "SELECT count(*), count(*) FILTER (len(reasons) = 0), count(*) FILTER (len(reasons) > 0), "
+            "count(*) FILTER (len(reasons) = 0 AND len(warnings) > 0) FROM verdicts"
         )[0]
         broken = {
             reason: (num_rows, tuple(examples))
             for reason, num_rows, examples in self._rows(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
-                "FROM (SELECT rowid + 1 AS row, unnest(reasons) AS reason FROM judged) GROUP BY reason"
+                "FROM (SELECT row, unnest(list_concat(reasons, warnings)) AS reason FROM verdicts) GROUP BY reason"
             )
         }
         reasons = []
         for rule in rules:
             num_rows, examples = broken.get(rule.reason, (0, ()))
-            reasons.append(ReasonCount(reason=rule.reason, rule=rule.words, num_rows=num_rows, examples=examples))
+            action = self._actions[rule.reason]
+            reasons.append(
+                ReasonCount(reason=rule.reason, rule=rule.words, action=action, num_rows=num_rows, examples=examples)
+            )
         labels = self._rows(
-            "SELECT label, count(*) AS num_rows FROM judged WHERE len(reasons) = 0 "
+            "SELECT label, count(*) AS num_rows FROM verdicts WHERE len(reasons) = 0 "
             "GROUP BY label ORDER BY num_rows DESC, label"
         )
-        return Counts(num_read, num_accepted, num_quarantined, tuple(reasons), tuple(labels))
+        return Counts(num_read, num_accepted, num_quarantined, num_warned, tuple(reasons), tuple(labels))
 
     def write_accepted(self, target: Path) -> Path:
         """JSON lines of core.datasets.Row, in the file's order; `id` is the sha256 of text, U+0000, label."""
         query = (
             "SELECT sha256(text || chr(0) || label) AS id, text, label, quality_score "
-            "FROM judged WHERE len(reasons) = 0 ORDER BY rowid"
+            "FROM verdicts WHERE len(reasons) = 0 ORDER BY row"
         )
         return self._copy(query, target)
 
     def write_quarantine(self, target: Path) -> Path:
-        """JSON lines of {"row", "reasons", "fields"}; `fields` is the row as it stood in the file."""
-        query = "SELECT rowid + 1 AS row, reasons, fields FROM judged WHERE len(reasons) > 0 ORDER BY rowid"
+        """JSON lines of {"row", "reasons", "details", "fields"}; `fields` is the row as it stood in the file."""
+        again = self._source
+        query = f"""
+            SELECT row, reasons, coalesce(details, []) AS details, coalesce(fields, as_it_stood) AS fields
+            FROM verdicts LEFT JOIN (
+                SELECT number, {again.fields} AS as_it_stood
+                FROM (SELECT *, row_number() OVER () AS number, {again.malformed} AS malformed FROM {again.relation})
+                WHERE number IN (SELECT row FROM found WHERE quarantines)
+            ) ON number = row
+            WHERE len(reasons) > 0 ORDER BY row
+        """  # noqa: S608
         return self._copy(query, target)
 
     def _judge_jsonl(self, upload: Upload, columns: Columns, rules: Sequence[RowRule]) -> None:
@@ -108,12 +159,13 @@ class JudgedRows:
             self._judge(csv_source(tidied, delimiter, names, columns, tidied=True), rules)
 
     def _judge(self, source: Source, rules: Sequence[RowRule]) -> None:
-        verdicts = ", ".join(f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END" for rule in rules)
+        self._source = source
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT text, label, quality_score, reasons, CASE WHEN len(reasons) > 0 THEN {source.fields} END AS fields
+            SELECT text, label, quality_score, reasons, warnings,
+                CASE WHEN len(reasons) > 0 THEN {source.fields} END AS fields
             FROM (
-                SELECT *, list_filter([{verdicts}], lambda reason: reason IS NOT NULL) AS reasons
+                SELECT *, {self._broken(rules, "quarantine")} AS reasons, {self._broken(rules, "warn")} AS warnings
                 FROM (
                     SELECT *, {source.malformed} AS malformed, {_trimmed(source.text)} AS text,
                         {_trimmed(source.label)} AS label, {_trimmed(source.quality)} AS quality_given,
@@ -122,6 +174,15 @@ class JudgedRows:
                 )
             )
         """)  # noqa: S608
+
+    def _broken(self, rules: Sequence[RowRule], action: Action) -> str:
+        """SQL for the list of those rules with this action that a row breaks."""
+        verdicts = ", ".join(
+            f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END"
+            for rule in rules
+            if self._actions[rule.reason] == action
+        )
+        return f"list_filter([{verdicts}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
 
     def _refuse_a_cut_row(self, upload: Upload, label_is_last: bool) -> None:
         """A CSV file cut inside its last field still parses. One that ends with a label of other rows is whole."""
@@ -140,6 +201,13 @@ class JudgedRows:
 
     def _rows(self, query: str) -> list[Any]:
         return list(self._db.execute(query).fetchall())
+
+
+def _version(rows: Path | None) -> str:
+    if rows is None:
+        return "SELECT '' AS text, '' AS label WHERE false"
+    columns = "{text: 'VARCHAR', label: 'VARCHAR'}"
+    return f"SELECT * FROM read_json({quoted(str(rows))}, format = 'newline_delimited', columns = {columns})"  # noqa: S608
 
 
 def _trimmed(field: str) -> str:

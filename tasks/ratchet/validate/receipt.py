@@ -22,7 +22,7 @@ def receipt(
 ) -> dict[str, Any]:
     """Plain JSON data. `labels` are the accepted rows' most frequent labels, at most 500 of them."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "status": "REFUSED" if refusals else "ACCEPTED",
         "refusals": list(refusals),
         "file": inputs.file_name,
@@ -31,6 +31,7 @@ def receipt(
         "num_read": counts.num_read,
         "num_accepted": counts.num_accepted,
         "num_quarantined": counts.num_quarantined,
+        "num_warned": counts.num_warned,
         "num_labels": len(counts.labels),
         "reasons": [reason.model_dump(mode="json") for reason in counts.reasons],
         "labels": [{"label": label, "num_rows": num_rows} for label, num_rows in counts.labels[:_MAX_LABELS]],

@@ -7,7 +7,8 @@ It is never NULL itself, and a row that lacks a value breaks one rule only: the 
 
 from dataclasses import dataclass
 
-from ratchet.validate.contract import DataRules
+from ratchet.validate.contract import Action, DataRules
+from ratchet.validate.policy import ANY_ACTION, ONLY_QUARANTINE
 
 # Tab, line feed and carriage return are how people write; all else below U+0020, and U+007F to U+009F, is not.
 CONTROL_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
@@ -21,15 +22,29 @@ class RowRule:
     reason: str
     words: str
     keeps_sql: str
+    actions: tuple[Action, ...] = ANY_ACTION
 
 
 def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
     return (
         RowRule(
-            "malformed", "one value for each column (CSV), one JSON object a line (JSON lines)", "malformed IS NULL"
+            "malformed",
+            "one value for each column (CSV), one JSON object a line (JSON lines)",
+            "malformed IS NULL",
+            ONLY_QUARANTINE,
         ),
-        RowRule("text_missing", "text is a string and not blank", "malformed IS NOT NULL OR text IS NOT NULL"),
-        RowRule("label_missing", "label is given and not blank", "malformed IS NOT NULL OR label IS NOT NULL"),
+        RowRule(
+            "text_missing",
+            "text is a string and not blank",
+            "malformed IS NOT NULL OR text IS NOT NULL",
+            ONLY_QUARANTINE,
+        ),
+        RowRule(
+            "label_missing",
+            "label is given and not blank",
+            "malformed IS NOT NULL OR label IS NOT NULL",
+            ONLY_QUARANTINE,
+        ),
         _length("text", *rules.text_characters),
         _length("label", *rules.label_characters),
         RowRule(

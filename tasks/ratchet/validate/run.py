@@ -7,17 +7,22 @@ from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
 from ratchet.validate.expect import batch_refusals
 from ratchet.validate.judge import JudgedRows
+from ratchet.validate.policy import actions_of
 from ratchet.validate.receipt import receipt
 from ratchet.validate.rules import row_rules
+from ratchet.validate.screens.all import SCREENS
 from ratchet.validate.upload import open_upload
 
 
 def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     rules = row_rules(inputs.rules)
-    with world.scratch() as scratch, JudgedRows(scratch) as rows:
+    actions = actions_of((*rules, *SCREENS), inputs.rules.actions)
+    with world.scratch() as scratch, JudgedRows(scratch, actions) as rows:
         upload = open_upload(world.store.fetch_file(inputs.upload, scratch / "upload"), inputs.file_name)
         columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
-        counts = rows.counts(rules)
+        previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
+        rows.screen(SCREENS, previous)
+        counts = rows.counts((*rules, *SCREENS))
         refusals = batch_refusals(inputs.rules, batch_metrics(counts))
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
         quarantine = world.store.put_file(rows.write_quarantine(scratch / "quarantine.jsonl"))
@@ -33,6 +38,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         num_read=counts.num_read,
         num_accepted=counts.num_accepted,
         num_quarantined=counts.num_quarantined,
+        num_warned=counts.num_warned,
         num_labels=len(counts.labels),
         reasons=counts.reasons,
         refusals=refusals,

@@ -49,7 +49,10 @@ FAIR = "a ticket of a fair length"
 def test_each_rule_has_a_row_that_breaks_it(
     validate: Validate, world: World, text: str, label: str, quality: str, reasons: list[str]
 ) -> None:
-    content = as_csv([(FAIR, "y", "1"), (text, label, quality), (FAIR, "z", "1")], ("text", "label", "quality_score"))
+    content = as_csv(
+        [("a row before it", "y", "1"), (text, label, quality), ("a row after it", "z", "1")],
+        ("text", "label", "quality_score"),
+    )
 
     outputs = validate(content)
 
@@ -129,8 +132,8 @@ def test_rows_of_another_width_are_quarantined_as_they_stood(validate: Validate,
     outputs = validate(content)
 
     assert lines(world, outputs.quarantine)[:2] == [
-        {"row": 1, "reasons": ["malformed"], "fields": ["my card", " the new one", "card"]},
-        {"row": 2, "reasons": ["malformed"], "fields": ["only one field"]},
+        {"row": 1, "reasons": ["malformed"], "details": [], "fields": ["my card", " the new one", "card"]},
+        {"row": 2, "reasons": ["malformed"], "details": [], "fields": ["only one field"]},
     ]
     assert lines(world, outputs.quarantine)[2]["row"] == 33
     assert outputs.num_accepted == 30
