@@ -16,11 +16,12 @@ from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
+from ratchet.core.drift import in_words
 from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
-from ratchet.validate.contract import ValidateOutputs
+from ratchet.validate.contract import Changes, ValidateOutputs
 
 # Two weekly drills were missed, failed or skipped.
 DRILL_OVERDUE_DAYS = 15
@@ -116,10 +117,28 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
         if not kept.is_file():
             world.store.fetch_file(checked.quarantine, kept)
         console.print(f"every rejected row with its reasons: {kept}", soft_wrap=True)
+    if checked.changes:
+        compared(checked.changes, console)
+    page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    if not page.is_file():
+        world.store.fetch_file(checked.page, page)
+    console.print(f"the receipt as a page: {page}", soft_wrap=True)
     console.print(
         f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
         f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
     )
+
+
+def compared(changes: Changes, console: Console) -> None:
+    """The upload against the version it was added to."""
+    console.print(
+        f"against the version before: {changes.num_new_rows} rows that it lacked, {changes.num_new_labels} new labels"
+    )
+    for shift in changes.shifts:
+        if shift.drifted:
+            told = f"drift of {in_words(shift)} (index {shift.psi:.2f}, told above {shift.limit:.2f})"
+            console.print(told, style="yellow", markup=False, soft_wrap=True)
 
 
 def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:

@@ -1,6 +1,7 @@
 """`ratchet submit`: a file becomes a receipt, and its accepted rows a new dataset version."""
 
 import getpass
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.refs import FileRef
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
+
+_NUM_RECEIPTS = 20
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def submit(
         text_column=upload.text_column,
         label_column=upload.label_column,
         previous=versions[-1].rows if versions else None,
+        usual_shifts=usual_shifts(world, versions),
         rules=recipe.rules,
     )
     checked: ValidateOutputs = do_step(settings, config, "validate", inputs, on_line)
@@ -57,6 +61,16 @@ def submit(
     )
     do_step(settings, config, "validate", whole, on_line)
     return checked, version
+
+
+def usual_shifts(world: World, versions: Sequence[DatasetVersion]) -> dict[str, tuple[float, ...]]:
+    """How far each feature moved in the last uploads, as their receipts tell."""
+    usual: dict[str, tuple[float, ...]] = {}
+    for version in versions[-_NUM_RECEIPTS:]:
+        changes = json.loads(world.store.read_bytes(version.receipt)).get("changes") or {"shifts": []}
+        for shift in changes["shifts"]:
+            usual[shift["feature"]] = (*usual.get(shift["feature"], ()), shift["psi"])
+    return usual
 
 
 def add_version(world: World, dataset: str, upload: FileRef, checked: ValidateOutputs, replace: bool) -> DatasetVersion:

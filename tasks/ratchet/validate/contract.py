@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from ratchet.core.contract import Contract
+from ratchet.core.drift import Shift
 from ratchet.core.refs import FileRef
 
 Action = Literal["quarantine", "warn", "off"]
@@ -29,7 +30,8 @@ class DataRules(Contract):
 class ValidateInputs(Contract):
     """`upload` is CSV or JSON lines. Columns that are not named are found: see validate/columns.py.
 
-    `previous` has the rows of the dataset version that the upload would be added to.
+    `previous` has the rows of the dataset version that the upload would be added to, `usual_shifts` how far each
+    feature moved in the uploads before (core.drift).
     """
 
     contract_version: int = 2
@@ -38,6 +40,7 @@ class ValidateInputs(Contract):
     text_column: str | None = None
     label_column: str | None = None
     previous: FileRef | None = None
+    usual_shifts: dict[str, tuple[float, ...]] = Field(default={})
     rules: DataRules
 
 
@@ -51,8 +54,32 @@ class ReasonCount(Contract):
     examples: tuple[int, ...]
 
 
+class Side(Contract):
+    """Lengths are in characters of the text."""
+
+    num_rows: NonNegativeInt
+    num_labels: NonNegativeInt
+    median_length: NonNegativeFloat
+    p95_length: NonNegativeFloat
+
+
+class Changes(Contract):
+    """The accepted rows against the version they would be added to. Of new and absent labels the first ten by name."""
+
+    upload: Side
+    version: Side
+    num_new_rows: NonNegativeInt
+    num_new_labels: NonNegativeInt
+    new_labels: tuple[str, ...]
+    num_absent_labels: NonNegativeInt
+    absent_labels: tuple[str, ...]
+    shifts: tuple[Shift, ...]
+
+
 class ValidateOutputs(Contract):
     """`accepted` holds JSON lines of core.datasets.Row; `quarantine` every rejected row with its number and reasons.
+
+    `page` is the receipt for people, one HTML file.
 
     `num_warned` of the accepted rows break a rule that only warns.
     `refusals` says why the batch as a whole is not acceptable; empty when it is.
@@ -63,10 +90,12 @@ class ValidateOutputs(Contract):
     accepted: FileRef
     quarantine: FileRef
     receipt: FileRef
+    page: FileRef
     num_read: NonNegativeInt
     num_accepted: NonNegativeInt
     num_quarantined: NonNegativeInt
     num_warned: NonNegativeInt
     num_labels: NonNegativeInt
     reasons: tuple[ReasonCount, ...]
+    changes: Changes | None
     refusals: tuple[str, ...]

@@ -59,7 +59,7 @@ class JudgedRows:
         else:
             columns = find_columns(jsonl_names(upload), text_column, label_column, upload.name)
             self._judge_jsonl(upload, columns, rules)
-        if not self._rows("FROM judged LIMIT 1"):
+        if not self.ask("FROM judged LIMIT 1"):
             raise BadUpload(f"{upload.name}: no rows ({upload.num_bytes} bytes): expected data rows below the header")
         if upload.kind == "csv" and not upload.ends_with_line_break:
             self._refuse_a_cut_row(upload, label_is_last=names[-1] == columns.label)
@@ -67,7 +67,7 @@ class JudgedRows:
 
     def screen(self, screens: Iterable[Screen], previous: Path | None) -> None:
         """Look at the rows that the row rules keep; once, after the pass. `previous`: JSON lines of Row."""
-        self._db.execute(f"CREATE VIEW previous AS {_version(previous)}")
+        self._db.execute(f"CREATE TABLE previous AS {_version(previous)}")
         self._db.execute("""
             CREATE VIEW rows AS
             SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE len(reasons) = 0
@@ -91,15 +91,16 @@ class JudgedRows:
                 FROM found GROUP BY row
             ) ON found_row = judged.rowid + 1
         """)
+        self._db.execute("CREATE VIEW accepted AS SELECT * FROM verdicts WHERE len(reasons) = 0")
 
     def counts(self, rules: Sequence[Rule]) -> Counts:
-        num_read, num_accepted, num_quarantined, num_warned = self._rows(
+        num_read, num_accepted, num_quarantined, num_warned = self.ask(
             "SELECT count(*), count(*) FILTER (len(reasons) = 0), count(*) FILTER (len(reasons) > 0), "
             "count(*) FILTER (len(reasons) = 0 AND len(warnings) > 0) FROM verdicts"
         )[0]
         broken = {
             reason: (num_rows, tuple(examples))
-            for reason, num_rows, examples in self._rows(
+            for reason, num_rows, examples in self.ask(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
                 "FROM (SELECT row, unnest(list_concat(reasons, warnings)) AS reason FROM verdicts) GROUP BY reason"
             )
@@ -111,18 +112,14 @@ class JudgedRows:
             reasons.append(
                 ReasonCount(reason=rule.reason, rule=rule.words, action=action, num_rows=num_rows, examples=examples)
             )
-        labels = self._rows(
-            "SELECT label, count(*) AS num_rows FROM verdicts WHERE len(reasons) = 0 "
-            "GROUP BY label ORDER BY num_rows DESC, label"
+        labels = self.ask(
+            "SELECT label, count(*) AS num_rows FROM accepted GROUP BY label ORDER BY num_rows DESC, label"
         )
         return Counts(num_read, num_accepted, num_quarantined, num_warned, tuple(reasons), tuple(labels))
 
     def write_accepted(self, target: Path) -> Path:
         """JSON lines of core.datasets.Row, in the file's order; `id` is the sha256 of text, U+0000, label."""
-        query = (
-            "SELECT sha256(text || chr(0) || label) AS id, text, label, quality_score "
-            "FROM verdicts WHERE len(reasons) = 0 ORDER BY row"
-        )
+        query = "SELECT sha256(text || chr(0) || label) AS id, text, label, quality_score FROM accepted ORDER BY row"
         return self._copy(query, target)
 
     def write_quarantine(self, target: Path) -> Path:
@@ -186,7 +183,7 @@ class JudgedRows:
 
     def _refuse_a_cut_row(self, upload: Upload, label_is_last: bool) -> None:
         """A CSV file cut inside its last field still parses. One that ends with a label of other rows is whole."""
-        row, num_rows_of_label = self._rows(
+        row, num_rows_of_label = self.ask(
             "SELECT count(*), count(*) FILTER (label = (SELECT last(label ORDER BY rowid) FROM judged)) FROM judged"
         )[0]
         if not (label_is_last and num_rows_of_label > 1):
@@ -199,7 +196,7 @@ class JudgedRows:
         self._db.execute(f"COPY ({query}) TO {quoted(str(target))} (FORMAT json)")
         return target
 
-    def _rows(self, query: str) -> list[Any]:
+    def ask(self, query: str) -> list[Any]:
         return list(self._db.execute(query).fetchall())
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ratchet.core.refs import FileRef
 from ratchet.validate.columns import Columns
-from ratchet.validate.contract import ValidateInputs
+from ratchet.validate.contract import Changes, ValidateInputs
 from ratchet.validate.counts import Counts
 
 _MAX_LABELS = 500
@@ -16,6 +16,7 @@ def receipt(
     *,
     columns: Columns,
     counts: Counts,
+    changes: Changes | None,
     refusals: Sequence[str],
     accepted: FileRef,
     quarantine: FileRef,
@@ -35,6 +36,7 @@ def receipt(
         "num_labels": len(counts.labels),
         "reasons": [reason.model_dump(mode="json") for reason in counts.reasons],
         "labels": [{"label": label, "num_rows": num_rows} for label, num_rows in counts.labels[:_MAX_LABELS]],
+        "changes": changes.model_dump(mode="json") if changes else None,
         "accepted": accepted.model_dump(),
         "quarantine": quarantine.model_dump(),
     }

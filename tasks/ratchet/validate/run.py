@@ -3,10 +3,12 @@
 from ratchet.clients.world import World
 from ratchet.core.contract import canonical_json
 from ratchet.core.log import log
+from ratchet.validate.changes import changes
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
 from ratchet.validate.expect import batch_refusals
 from ratchet.validate.judge import JudgedRows
+from ratchet.validate.page import render
 from ratchet.validate.policy import actions_of
 from ratchet.validate.receipt import receipt
 from ratchet.validate.rules import row_rules
@@ -23,23 +25,34 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
         rows.screen(SCREENS, previous)
         counts = rows.counts((*rules, *SCREENS))
+        changed = changes(rows.ask, inputs.usual_shifts)
         refusals = batch_refusals(inputs.rules, batch_metrics(counts))
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
         quarantine = world.store.put_file(rows.write_quarantine(scratch / "quarantine.jsonl"))
-    page = receipt(inputs, columns=columns, counts=counts, refusals=refusals, accepted=accepted, quarantine=quarantine)
+    told = receipt(
+        inputs,
+        columns=columns,
+        counts=counts,
+        changes=changed,
+        refusals=refusals,
+        accepted=accepted,
+        quarantine=quarantine,
+    )
     log.info(
-        "validated", extra={name: page[name] for name in ("file", "status", "num_read", "num_quarantined", "refusals")}
+        "validated", extra={name: told[name] for name in ("file", "status", "num_read", "num_quarantined", "refusals")}
     )
     return ValidateOutputs(
         status="REFUSED" if refusals else "ACCEPTED",
         accepted=accepted,
         quarantine=quarantine,
-        receipt=world.store.put_bytes(canonical_json(page)),
+        receipt=world.store.put_bytes(canonical_json(told)),
+        page=world.store.put_bytes(render(told)),
         num_read=counts.num_read,
         num_accepted=counts.num_accepted,
         num_quarantined=counts.num_quarantined,
         num_warned=counts.num_warned,
         num_labels=len(counts.labels),
         reasons=counts.reasons,
+        changes=changed,
         refusals=refusals,
     )
