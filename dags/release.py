@@ -204,6 +204,7 @@ def release(recipe: Recipe) -> DAG:
             approvers=recipe.approvers,
             two_people=recipe.two_people,
             timeout_hours=recipe.approval_timeout_hours,
+            escalate_to=recipe.escalate_to,
         )
         promote = step(
             step="promote",

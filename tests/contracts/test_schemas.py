@@ -14,6 +14,7 @@ from ratchet.core.datasets import DatasetVersion, Row
 from ratchet.core.drills import Drill
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.notices import Notice
 from ratchet.core.preference import PreferenceReport, Rated, Review
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
@@ -25,7 +26,7 @@ from ratchet.steps import STEPS
 SCHEMAS = Path(__file__).parent / "schemas"
 STORED = (
     *(DatasetVersion, DecisionRecord, Drill, ErrorRecord, EvalReport, LedgerEvent, Manifest),
-    *(PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
+    *(Notice, PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
 )
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)
 

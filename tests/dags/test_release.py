@@ -111,6 +111,17 @@ def test_the_way_back_is_rehearsed_every_week_at_the_time_that_the_recipe_says(d
     assert recipe.drill_schedule != recipe.schedule
 
 
+def test_whoever_is_waited_for_is_looked_after_while_the_release_waits(dags: dict) -> None:
+    recipe = load_recipe("support", ROOT)
+    remind = dags["monitor_support"].task_dict["remind"]
+
+    assert dags["monitor_support"].timetable.expression == recipe.monitor_schedule == "*/15 * * * *"
+    dag_id, task_id = remind.approval
+    approve = dags[dag_id].task_dict[task_id]
+    hours = (remind.reminder_hours, remind.escalation_hours, approve.timeout_hours)
+    assert hours == (24, 48, 72)
+
+
 def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:
     assert load_recipe("support", ROOT).sha256 == load_recipe("support", ROOT).sha256
 

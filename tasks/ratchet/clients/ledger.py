@@ -16,6 +16,7 @@ from ratchet.core.contract import Contract, canonical_json
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drills import Drill
 from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.notices import Notice
 from ratchet.core.preference import Rated
 from ratchet.core.releases import LedgerEvent, refusal
 
@@ -148,6 +149,10 @@ def preference_journal(store: Store, candidate_sha256: str, baseline_sha256: str
 
 def drill_journal(store: Store, line: str) -> Journal[Drill]:
     return Journal(store, f"drills/{line}", Drill)
+
+
+def notice_journal(store: Store, line: str) -> Journal[Notice]:
+    return Journal(store, f"notices/{line}", Notice)
 
 
 def _short(sha256: str | None) -> str:

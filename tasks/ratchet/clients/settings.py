@@ -3,9 +3,9 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, StringConstraints, ValidationError, model_validator
 
 from ratchet.core.contract import Contract
 from ratchet.core.errors import TerminalError
@@ -68,6 +68,16 @@ class Prices(Contract):
     gpu_per_hour: NonNegativeFloat | None = None
 
 
+SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class NotifySettings(Contract):
+    """Where messages to people go: names of files in the secrets folder, one Apprise URL per line. None: to the log."""
+
+    approvals: SecretName | None = None
+    escalations: SecretName | None = None
+
+
 class Settings(Contract):
     """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
@@ -84,6 +94,7 @@ class Settings(Contract):
     tracking_uri: str = ""
     step_threads: int = Field(default=0, ge=0, description="threads per step; 0 is one per core")
     costs: Prices | None = None
+    notify: NotifySettings = NotifySettings()
 
     @model_validator(mode="after")
     def _whatever_is_used_has_a_price(self) -> Self:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ratchet.clients.router import Router
     from ratchet.core.datasets import DatasetVersion
     from ratchet.core.drills import Drill
+    from ratchet.core.notices import Notice
     from ratchet.core.preference import Rated
 
 
@@ -61,6 +62,11 @@ class World:
         from ratchet.clients.ledger import drill_journal
 
         return drill_journal(self.store, line)
+
+    def notices(self, line: str) -> "Journal[Notice]":
+        from ratchet.clients.ledger import notice_journal
+
+        return notice_journal(self.store, line)
 
     @cached_property
     def registry(self) -> "Registry":

@@ -2,18 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.checks import Verdict
+from ratchet.core.errors import RatchetError
+from ratchet.core.notices import Notice
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
+from ratchet.orchestration.reminders import ask, tell, tell_timed_out
 
 TIMED_OUT = "time-out"
 
@@ -26,6 +31,8 @@ class ReleaseApproval(ApprovalOperator):
         verdict: the report's; an approval of what is INCONCLUSIVE is an override, and needs a written reason.
         approvers: the users who may answer.
         two_people: whoever started the run may not.
+        timeout_hours: from the first request on; an attempt that is run again does not wait longer.
+        escalate_to: who is told when nobody answered in time.
     """
 
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "proposal", "verdict")
@@ -37,7 +44,8 @@ class ReleaseApproval(ApprovalOperator):
         verdict: Any,
         approvers: Sequence[str],
         two_people: bool,
-        timeout_hours: int,
+        timeout_hours: float,
+        escalate_to: Sequence[str],
         body: Any,
         **kwargs: Any,
     ) -> None:
@@ -54,10 +62,35 @@ class ReleaseApproval(ApprovalOperator):
         self.verdict = verdict
         self.approvers = tuple(approvers)
         self.two_people = two_people
+        self.timeout_hours = timeout_hours
+        self.escalate_to = tuple(escalate_to)
 
     def execute(self, context: Any) -> Any:
-        self.assigned_users = _users(may_answer(self.approvers, self.two_people, started_by(context)))
+        settings = load()
+        world, now = World(settings, settings.scratch), datetime.now(UTC)
+        allowed = may_answer(self.approvers, self.two_people, started_by(context))
+        self.assigned_users = _users(allowed)
+        request, is_new = ask(world, self._request(context, allowed, now))
+        self.response_timeout = request.rejects_at - now
+        if is_new:
+            # Airflow calls them once people can answer.
+            self.notifiers = [lambda _: tell(world, request, self.escalate_to)]  # type: ignore[list-item]
         return super().execute(context)
+
+    def _request(self, context: Any, allowed: Sequence[str], now: datetime) -> Notice:
+        proposal, run_id = Proposal.model_validate(self.proposal), context["run_id"]
+        return Notice(
+            line=proposal.line,
+            moment="asked",
+            at=now,
+            run_id=run_id,
+            release_id=proposal.release_id,
+            approvers=tuple(allowed),
+            page=f"{conf.get('api', 'base_url', fallback='')}/dags/{self.dag_id}/runs/{quote(run_id)}/tasks/"
+            f"{self.task_id}/required_actions",
+            asked_at=now,
+            rejects_at=now + timedelta(hours=self.timeout_hours),
+        )
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         if "error" not in event:
@@ -67,8 +100,17 @@ class ReleaseApproval(ApprovalOperator):
                 raise AirflowFailException(problem)
             settings = load()
             proposal = Proposal.model_validate(self.proposal)
-            record(World(settings, settings.scratch), proposal, answer, started_by(context))
+            world = World(settings, settings.scratch)
+            record(world, proposal, answer, started_by(context))
+            if answer.by == TIMED_OUT:
+                self._tell_timed_out(world, proposal, context)
         return super().execute_complete(context, event)
+
+    def _tell_timed_out(self, world: World, proposal: Proposal, context: Any) -> None:
+        try:
+            tell_timed_out(world, proposal.line, context["run_id"], self.escalate_to)
+        except RatchetError as error:  # the answer is in the ledger, and must be acted on
+            self.log.warning("nobody was told that %s timed out: %s", proposal.release_id, error)
 
 
 def _users(names: Sequence[str]) -> list[Any]:

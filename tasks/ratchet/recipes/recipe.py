@@ -1,8 +1,8 @@
 """The Recipe: everything that makes one model line, typed, by value, and the same on a laptop and on a cluster."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from ratchet.bake.contract import BakeSettings
 from ratchet.convert.contract import ConvertSettings
@@ -35,9 +35,11 @@ class Recipe(Contract):
     """One model line. One recipe, one release DAG.
 
     `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
-    With `two_people` whoever started a run may not approve it. Without `canary` all users move to an approved
-    candidate at once.
-    `schedule` and `drill_schedule` are cron expressions in UTC: when a release begins, when a roll-back is rehearsed.
+    With `two_people` whoever started a run may not approve it. Without an answer the approvers are reminded, then
+    `escalate_to` are told too, then the release is rejected; those hours count from the request. Without `canary` all
+    users move to an approved candidate at once.
+    `schedule`, `drill_schedule` and `monitor_schedule` are cron expressions in UTC: when a release begins, when a
+    roll-back is rehearsed, when production and open requests for approval are looked at.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -68,12 +70,31 @@ class Recipe(Contract):
     serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
     drill_schedule: str = "0 5 * * 3"
+    monitor_schedule: str = "*/15 * * * *"
     approvers: tuple[str, ...] = Field(min_length=1)
-    approval_timeout_hours: PositiveInt = 72
+    escalate_to: tuple[str, ...] = ()
+    approval_reminder_hours: PositiveFloat = 24.0
+    approval_escalation_hours: PositiveFloat = 48.0
+    approval_timeout_hours: PositiveFloat = 72.0
     approval_valid_hours: PositiveInt = 168
     two_people: bool = False
     seed: int = 0
     pods: dict[str, PodResources] = TINY
+
+    @model_validator(mode="after")
+    def _first_reminded_then_escalated_then_rejected(self) -> Self:
+        reminder, escalation, timeout = (
+            self.approval_reminder_hours,
+            self.approval_escalation_hours,
+            self.approval_timeout_hours,
+        )
+        if not reminder < escalation < timeout:
+            raise ValueError(
+                f"people are reminded, then others are told, then the release is rejected: expected "
+                f"approval_reminder_hours < approval_escalation_hours < approval_timeout_hours, got {reminder:g}, "
+                f"{escalation:g}, {timeout:g}"
+            )
+        return self
 
     def pod_of(self, step: str) -> PodResources:
         return self.pods.get(step, PodResources())

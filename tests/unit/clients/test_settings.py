@@ -36,6 +36,8 @@ def test_the_file_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pyte
         ("[ports]\nedge = 'many'", "ports.edge"),
         ("runtime = 'docker'", "runtime"),
         ("runtime = ", "TOML"),
+        ("[notify]\napprovals = '../elsewhere'", "notify.approvals"),
+        ("[notify]\napprovals = 'slack://token'", "notify.approvals"),
     ],
 )
 def test_a_slip_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:

@@ -1,0 +1,51 @@
+"""The texts of messages to people: what happened, and what to do next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ratchet.core.notices import Notice
+
+
+@dataclass(frozen=True)
+class Message:
+    """Plain text: nothing in it is rendered."""
+
+    title: str
+    body: str
+
+
+def about(notice: Notice, escalate_to: Sequence[str] = ()) -> Message:
+    """`escalate_to` are named from the escalation on: they are told, the approvers alone can answer."""
+    release, approvers = notice.release_id, " or ".join(notice.approvers)
+    if notice.moment == "timed out":
+        return Message(
+            f"Rejected: nobody answered about {release}",
+            f"Run {notice.run_id} of {notice.line} waited {_hours(notice)} for {approvers} and was rejected; its "
+            "candidate is unloaded, production is as it was. To be asked again: `ratchet retrain` (it is quick).",
+        )
+    titles = {
+        "asked": f"{release} waits for approval",
+        "reminded": f"{release} still waits for approval",
+        "escalated": f"{release} is about to be rejected: nobody answers",
+    }
+    told = f" Also told: {', '.join(escalate_to)}." if escalate_to and notice.moment == "escalated" else ""
+    return Message(
+        titles[notice.moment],
+        f"Run {notice.run_id} of {notice.line} waits for {approvers}{_since(notice)}.{told}\n"
+        f"Read the report: `ratchet report {release}`\n"
+        f'Answer: `ratchet approve {release}`, or `ratchet reject {release} --reason "…"`, or at {notice.page}\n'
+        f"Without an answer it is rejected and unloaded at {_time(notice.rejects_at)}.",
+    )
+
+
+def _since(notice: Notice) -> str:
+    return "" if notice.moment == "asked" else f", for {_hours(notice)} now, since {_time(notice.asked_at)}"
+
+
+def _hours(notice: Notice) -> str:
+    return f"{(notice.at - notice.asked_at).total_seconds() / 3600:.1f} h"
+
+
+def _time(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
