@@ -1,6 +1,7 @@
-"""Looks at production of this platform's line, and after people whose approval is waited for.
+"""Looks at production of this platform's line, and after people whose approval is waited for. It moves nothing.
 
-`remind` sends what is due of a release that waits: a reminder, then an escalation (docs/promotion.md).
+`monitor` is red when production is not what the ledger says, or answers otherwise than when it was approved:
+docs/runbooks/monitor.md. `remind` sends what is due of a release that waits: a reminder, then an escalation.
 """
 
 from datetime import timedelta
@@ -8,6 +9,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from ratchet.clients.settings import load
+from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.reminders import RemindApprovers
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
@@ -32,6 +34,18 @@ def monitor(recipe: Recipe) -> DAG:
             "execution_timeout": timedelta(minutes=10),
         },
     ) as dag:
+        step_task(
+            recipe,
+            step="monitor",
+            inputs={
+                "line": recipe.line,
+                "task": recipe.split_task.name,
+                "num_golden_prompts": recipe.stage.num_golden_prompts,
+                "max_answer_tokens": recipe.stage.max_answer_tokens,
+                "min_golden_agreement": recipe.stage.min_golden_agreement,
+                "max_error_rate": recipe.bake.max_error_rate,
+            },
+        )
         RemindApprovers(
             task_id="remind",
             line=recipe.line,

@@ -13,6 +13,7 @@ from ratchet.drill.contract import DrillInputs, DrillOutputs
 from ratchet.evaluate.contract import EvaluateInputs, EvaluateOutputs
 from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
 from ratchet.gate.contract import GateInputs, GateOutputs
+from ratchet.monitor.contract import MonitorInputs, MonitorOutputs
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.promote.contract import PromoteInputs, PromoteOutputs
 from ratchet.report.contract import Code, ReportInputs, ReportOutputs, StepCode
@@ -28,7 +29,7 @@ class Step:
     """One containerized unit of work.
 
     Raise `revision` in the commit that changes what the step puts out for the same inputs: it is part of the memo key.
-    `acts` marks a step that changes the world: it is never memoized, it is re-entrant.
+    `acts` marks a step that changes the world, or looks at it as it is now: it is never memoized, it is re-entrant.
     """
 
     name: str
@@ -68,6 +69,7 @@ STEPS = {
         Step("unload", UnloadInputs, UnloadOutputs, image="ops", revision=1, acts=True),
         Step("rollback", RollbackInputs, RollbackOutputs, image="ops", revision=1, acts=True),
         Step("drill", DrillInputs, DrillOutputs, image="ops", revision=1, acts=True),
+        Step("monitor", MonitorInputs, MonitorOutputs, image="ops", revision=1, acts=True),
     )
 }
 

@@ -111,6 +111,13 @@ def test_the_way_back_is_rehearsed_every_week_at_the_time_that_the_recipe_says(d
     assert recipe.drill_schedule != recipe.schedule
 
 
+def test_production_is_looked_at_apart_from_the_reminders(dags: dict) -> None:
+    monitor = dags["monitor_support"].task_dict["monitor"]
+
+    assert monitor.step == "monitor"
+    assert not monitor.upstream_task_ids | monitor.downstream_task_ids
+
+
 def test_whoever_is_waited_for_is_looked_after_while_the_release_waits(dags: dict) -> None:
     recipe = load_recipe("support", ROOT)
     remind = dags["monitor_support"].task_dict["remind"]

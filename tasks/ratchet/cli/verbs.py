@@ -19,6 +19,7 @@ from ratchet.cli.submit import Upload, submit
 from ratchet.cli.watch import Run, follow
 from ratchet.cli.way_back import dry_run
 from ratchet.clients.settings import Settings
+from ratchet.clients.verification import gather
 from ratchet.clients.world import World
 from ratchet.core import verification
 from ratchet.core.contract import Contract
@@ -192,7 +193,8 @@ def history(here: Here, options: argparse.Namespace) -> None:
 
 
 def verify_all(here: Here, options: argparse.Namespace) -> int:
-    rows = verification.verify(verify.gather(here.world, here.recipe.line))
+    facts = gather(here.world, here.recipe.line, here.settings.users_url)
+    rows = verification.verify(facts)
     if options.json:
         here.console.print(verify.as_json(here.recipe.line, rows), markup=False, soft_wrap=True)
     else:

@@ -102,6 +102,18 @@ def last_decision(events: Sequence[LedgerEvent], release_id: str) -> LedgerEvent
     return next((e for e in reversed(events) if e.kind in decisions and e.release_id == release_id), None)
 
 
+def approved_on(events: Sequence[LedgerEvent], release_id: str, model_sha256: str) -> Sha256 | None:
+    """Digest of the decision record that exactly this model was last approved on; None for what needed no approval."""
+    approvals = (
+        event.evidence.report_sha256
+        for event in reversed(events)
+        if event.kind == "approved"
+        and event.evidence
+        and (event.release_id, event.model.sha256) == (release_id, model_sha256)
+    )
+    return next(approvals, None)
+
+
 def open_intents(events: Sequence[LedgerEvent]) -> list[LedgerEvent]:
     """The intents to promote since production last changed, oldest first; without those that were given up."""
     live = production(events)

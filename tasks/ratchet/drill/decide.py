@@ -56,19 +56,6 @@ def check_free(target: Target, on_preview: LoadedModel | None) -> None:
         )
 
 
-def evidence_of(events: Sequence[LedgerEvent], target: Target) -> str | None:
-    """Digest of the decision record that `target` was approved on; None for what needed no approval."""
-    release = target.release
-    approvals = (
-        event.evidence.report_sha256
-        for event in reversed(events)
-        if event.kind == "approved"
-        and event.evidence
-        and (event.release_id, event.model.sha256) == (release.release_id, release.model.sha256)
-    )
-    return next(approvals, None)
-
-
 def check_answers(target: Target, check: CheckResult) -> None:
     """Raises WayBackBroken when too few golden prompts are answered as in the evaluation."""
     if check.verdict != "PASS":

@@ -1,11 +1,11 @@
 """All that a roll-back does but for moving users: get the release ready, ask it, write the router's state as it is."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from ratchet.clients.approved import approved_answers
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.openai import chat
 from ratchet.clients.probe import QUESTION
@@ -14,13 +14,12 @@ from ratchet.clients.way_back import Target, start, why_cold
 from ratchet.clients.world import World
 from ratchet.core.drills import Drill
 from ratchet.core.errors import RatchetError
-from ratchet.core.evaluation import EvalReport
-from ratchet.core.golden import Golden, agrees, golden_prompts, judge_agreement
+from ratchet.core.golden import Golden, agrees, judge_agreement
 from ratchet.core.log import log
-from ratchet.core.refs import FileRef, blob_uri
+from ratchet.core.releases import approved_on
 from ratchet.core.rollout import RouterState
 from ratchet.drill.contract import DrillInputs, DrillOutputs
-from ratchet.drill.decide import NoWayBack, check_answers, check_edge, check_free, evidence_of, what_to_rehearse
+from ratchet.drill.decide import NoWayBack, check_answers, check_edge, check_free, what_to_rehearse
 
 BY = "drill"
 
@@ -31,7 +30,8 @@ def run(inputs: DrillInputs, world: World) -> DrillOutputs:
         raise NoWayBack("nothing is in production yet, so there is no way back to rehearse: run `ratchet up`")
     events = foreseen(world, inputs.line, state, author(BY, ""))
     target = what_to_rehearse(events, state, {colour: world.engine.loaded(colour) for colour in COLOURS})
-    golden = _golden(inputs, world, evidence_of(events, target))
+    record_sha256 = approved_on(events, target.release.release_id, target.release.model.sha256)
+    golden = approved_answers(world.store, record_sha256, inputs.task, inputs.num_golden_prompts)
     with _undisturbed(world, target):
         cold_start, ready_seconds = _make_ready(world, target)
         num_agreed = _ask(inputs, world, target, golden)
@@ -51,18 +51,6 @@ def run(inputs: DrillInputs, world: World) -> DrillOutputs:
     outputs = DrillOutputs.model_validate(recorded.model_dump(include=set(DrillOutputs.model_fields)))
     log.info("the way back works", extra=outputs.model_dump(exclude={"contract_version"}))
     return outputs
-
-
-def _golden(inputs: DrillInputs, world: World, record_sha256: str | None) -> Sequence[Golden]:
-    """The prompts and answers on which the release was approved; none for one that needed no approval."""
-    if record_sha256 is None:
-        return ()
-    # The ledger keeps the digest alone; the size is for people.
-    record = FileRef(uri=blob_uri(record_sha256), sha256=record_sha256, bytes=0)
-    evidence = json.loads(world.store.read_bytes(record))["evidence"]
-    prompts, report = (FileRef.model_validate(evidence[name]) for name in ("prompts", "candidate_report"))
-    measured = EvalReport.model_validate_json(world.store.read_bytes(report))
-    return golden_prompts(world.store.read_bytes(prompts), measured, inputs.task, inputs.num_golden_prompts)
 
 
 def _make_ready(world: World, target: Target) -> tuple[bool, float]:

@@ -13,13 +13,14 @@ from tests.fakes.mlflow import Registered
 from tests.fakes.mlflow import answering as registry_answering
 from tests.fakes.serving_world import ServingWorld, serving_world
 
-from ratchet.cli.verify import as_json, gather, heard, show
+from ratchet.cli.verify import as_json, show
 from ratchet.clients.cluster import ClusterAway
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.kubernetes_engine import LOADED, KubernetesVllm
 from ratchet.clients.kubernetes_router import STATE, ServiceRouter
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import LocalBucket
+from ratchet.clients.verification import gather, heard
 from ratchet.core.refs import FolderRef
 from ratchet.core.rollout import first_state, switched_to
 from ratchet.core.verification import Row, exit_code, verify
@@ -41,7 +42,9 @@ class Platform:
         return bucket.root / f"ledger/support/{seq:08}.json"
 
     def rows(self) -> dict[str, Row]:
-        return {row.what: row for row in verify(gather(self.place.world, "support"))}
+        settings = self.place.world.settings
+        url = settings.users_url if settings.runtime == "kubernetes" else self.place.router.base_url
+        return {row.what: row for row in verify(gather(self.place.world, "support", url))}
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, sh
 
 from ratchet.core.releases import (
     LedgerEvent,
+    approved_on,
     find_release,
     last_decision,
     open_intents,
@@ -112,3 +113,17 @@ def test_every_event_of_an_honest_story_is_allowed() -> None:
     events = story(*ROLLED_BACK, event("approved", "b"), event("promoting", "b"), event("promoted", "b"))
 
     assert [refusal(events[:seq], entry) for seq, entry in enumerate(events)] == [None] * len(events)
+
+
+def test_the_evidence_is_that_of_the_newest_approval_of_exactly_this_model() -> None:
+    older, newer = evidence("b"), evidence("b", baseline="x").model_copy(update={"report_sha256": sha("newer report")})
+    events = story(
+        event("bootstrap", "a"),
+        event("approved", "b", evidence=older),
+        event("approved", "b", evidence=newer),
+        event("approved", "b", model=model("other"), evidence=evidence("other")),
+        event("approved", "c"),
+    )
+
+    assert approved_on(events, "b", sha("b")) == sha("newer report")
+    assert approved_on(events, "a", sha("a")) is None

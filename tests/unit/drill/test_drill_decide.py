@@ -1,12 +1,12 @@
 import pytest
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, sha, story
+from tests.fakes.events import RELEASED, ROLLED_BACK, model, sha
 
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.way_back import Target
 from ratchet.core.golden import judge_agreement
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState, first_state, swapped_back, switched_to
-from ratchet.drill.decide import NoWayBack, PreviewBusy, WayBackBroken, check_answers, evidence_of, what_to_rehearse
+from ratchet.drill.decide import NoWayBack, PreviewBusy, WayBackBroken, check_answers, what_to_rehearse
 
 ON_A = first_state("blue", "a", sha("a"), seq=0)
 ON_B = switched_to(ON_A, "green", "b", sha("b"), seq=2)
@@ -39,20 +39,6 @@ def test_a_staged_candidate_is_not_disturbed() -> None:
         what_to_rehearse(RELEASED, ON_B, {"blue": loaded("c"), "green": loaded("b")})
 
     assert caught.value.exit_code == 99
-
-
-def test_the_evidence_is_that_of_the_newest_approval_of_exactly_this_model() -> None:
-    older, newer = evidence("b"), evidence("b", baseline="x").model_copy(update={"report_sha256": sha("newer report")})
-    events = story(
-        event("bootstrap", "a"),
-        event("approved", "b", evidence=older),
-        event("approved", "b", evidence=newer),
-        event("approved", "b", model=model("other"), evidence=evidence("other")),
-        event("approved", "c"),
-    )
-
-    assert evidence_of(events, Target("blue", loaded("b"))) == sha("newer report")
-    assert evidence_of(events, Target("blue", loaded("a"))) is None
 
 
 def test_other_answers_than_approved_are_no_way_back() -> None:

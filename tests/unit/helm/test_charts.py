@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 HELM = ROOT / ".venv" / "bin" / "helm"
 TODAY = "1.34"
-STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill"}
+STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
 GATEWAY = ("--set", "router=gateway,gateway.name=public")
 # What the schemas of Kubernetes do not hold.
 CUSTOM = {"HTTPRoute"}

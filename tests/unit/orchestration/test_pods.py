@@ -65,7 +65,7 @@ def test_every_pod_is_restricted(step: str) -> None:
 @pytest.mark.parametrize("step", sorted(STEPS))
 def test_only_steps_that_move_the_serving_side_get_a_token(step: str) -> None:
     spec = rendered(step)["spec"]
-    serves = step in {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill"}
+    serves = step in {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
 
     assert spec["automountServiceAccountToken"] is serves
     assert spec["serviceAccountName"] == ("ratchet-serving" if serves else "ratchet-compute")
