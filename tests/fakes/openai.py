@@ -13,12 +13,15 @@ from tests.fakes.streams import Streams
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
 
+STREAM_HEADERS = {"Transfer-Encoding": "chunked", "Content-Type": "text/event-stream; charset=utf-8"}
+
 
 @dataclass
 class Served:
     """One engine. It answers a prompt with `answers[prompt]`, else with `otherwise`.
 
     A request that comes before `stalled_until` (time.monotonic) waits for it. `key`: what it asks of a bearer.
+    `heard`: the headers of the last request.
     """
 
     models: set[str] = field(default_factory=set)
@@ -33,6 +36,7 @@ class Served:
     stalled_until: float = 0.0
     key: str = ""
     num_asked: int = 0
+    heard: dict[str, str] = field(default_factory=dict)
 
     def edge(self, colour: str, release: str) -> "Served":
         """The same engine as users see it."""
@@ -51,7 +55,8 @@ class Served:
         if path == "/v1/completions":
             return 200, {"choices": [{"text": "x", "logprobs": {"token_logprobs": [self.logprob]}}]}
         text = self.answer(asked)
-        return 200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+        usage = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
+        return 200, {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": usage}
 
     def answer(self, asked: dict[str, Any]) -> str:
         return self.answers.get(asked["messages"][0]["content"], self.otherwise)
@@ -68,6 +73,7 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             engine = served()
+            engine.heard = {name.lower(): value for name, value in self.headers.items()}
             if engine.key and self.headers["Authorization"] != f"Bearer {engine.key}":
                 self._say(engine, 401, {"error": "the key is wrong"})
                 return
@@ -83,14 +89,15 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
 
         def _stream(self, engine: Served, asked: dict[str, Any]) -> None:
             self.send_response(200)
-            for name, value in {**engine.headers, "Transfer-Encoding": "chunked"}.items():
+            for name, value in {**engine.headers, **STREAM_HEADERS}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.close_connection = engine.streams.ending == "cut"
-            for line in engine.streams.lines(engine.answer(asked), asked):
-                self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
-            if engine.streams.ending != "cut":
-                self.wfile.write(b"0\r\n\r\n")
+            with suppress(BrokenPipeError, ConnectionResetError):  # a client that breaks off
+                for line in engine.streams.lines(engine.answer(asked), asked):
+                    self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+                if engine.streams.ending != "cut":
+                    self.wfile.write(b"0\r\n\r\n")
 
         def _say(self, engine: Served, status: int, content: dict[str, Any]) -> None:
             body = json.dumps(content).encode()

@@ -1,6 +1,7 @@
 """A streamed answer as endpoints send it, whole or in one of the ways in which streams go wrong."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ class Streams:
     tells_usage: bool = True
     ending: Ending = "stop"
     tokens_per_piece: int = 1
+    # The last piece is made when this is set.
+    last_waits_for: threading.Event | None = None
 
     def lines(self, text: str, asked: dict[str, Any]) -> Iterator[bytes]:
         yield b": this is a comment, and an endpoint may send it\n\n"
@@ -27,14 +30,18 @@ class Streams:
         for number in range(self.num_pieces):
             time.sleep(self.piece_seconds)
             is_last = number == self.num_pieces - 1
+            if is_last and self.last_waits_for:
+                self.last_waits_for.wait(30)
             if is_last and self.ending != "stop":
                 yield from self._end_badly()
                 return
             piece = text[number :: self.num_pieces] or "·"
             yield _event({"choices": [{"delta": {"content": piece}, "finish_reason": "stop" if is_last else None}]})
-        if self.tells_usage and asked.get("stream_options", {}).get("include_usage"):
+        if self.tells_usage:
             num_tokens = self.num_pieces * self.tokens_per_piece
-            yield _event({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": num_tokens}})
+            usage = _event({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": num_tokens}})
+            # Engines of ours tell it to the edge in a comment, where the client did not ask (serving/usage.py).
+            yield usage if asked.get("stream_options", {}).get("include_usage") else usage.replace(b"data:", b":", 1)
         yield b"data: [DONE]\n\n"
 
     def _end_badly(self) -> Iterator[bytes]:

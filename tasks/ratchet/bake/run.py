@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from ratchet.bake.contract import BakeInputs, BakeOutputs
 from ratchet.bake.judge import Expected, Judgement, conclude, median_latency_ms
 from ratchet.bake.watch import watch
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.openai import EngineAway, RequestRefused, chat
 from ratchet.clients.probe import Probe
 from ratchet.clients.settle import author, settle, settle_or_wait
@@ -32,7 +33,8 @@ def run(inputs: BakeInputs, world: World) -> BakeOutputs:
     report = EvalReport.model_validate_json(world.store.read_bytes(inputs.candidate_report))
     golden = golden_prompts(world.store.read_bytes(inputs.prompts), report, inputs.task, NUM_GOLDEN_PROMPTS)
     expected = Expected(release_id=inputs.release_id, latency_ms=inputs.staged_latency_ms)
-    probes = watch(world.router.url(), inputs.line, golden, expected, inputs.settings)
+    key = own_key(world.settings)
+    probes = watch(world.router.url(), inputs.line, golden, expected, inputs.settings, key)
     judgement = conclude(probes, expected, inputs.settings)
     state = world.router.read()
     if state is None or not _has_users(inputs, state):  # a person was faster

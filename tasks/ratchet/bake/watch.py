@@ -14,14 +14,16 @@ PROGRESS_SECONDS = 5.0
 MAX_STRETCH = 3.0
 
 
-def watch(url: str, line: str, golden: Sequence[Golden], expected: Expected, settings: BakeSettings) -> list[Probe]:
-    """Every probe up to a breach, or to the end."""
+def watch(
+    url: str, line: str, golden: Sequence[Golden], expected: Expected, settings: BakeSettings, key: str
+) -> list[Probe]:
+    """Every probe up to a breach, or to the end. `key`: what the edge lets Ratchet in by, if it asks for any."""
     probes: list[Probe] = []
     started = last_said = time.monotonic()
     while not _is_over(time.monotonic() - started, len(probes), settings) and not breach(probes, expected, settings):
         began = time.monotonic()
         asked = golden[len(probes) // 2 % len(golden)]
-        probes.append(probe(url, line, asked, settings.max_answer_tokens, timed=len(probes) % 2 == 1))
+        probes.append(probe(url, line, asked, settings.max_answer_tokens, timed=len(probes) % 2 == 1, key=key))
         if time.monotonic() - last_said >= PROGRESS_SECONDS:
             last_said = time.monotonic()
             failed = sum(probe.problem is not None for probe in probes)

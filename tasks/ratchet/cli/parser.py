@@ -40,6 +40,8 @@ def _platform(add: Add) -> None:
     add("down", verbs.down, "stop the platform; nothing is lost")
     add("clean", verbs.clean, "stop the platform and delete its folder")
     add("status", verbs.status, "what runs, what is in production, what waits")
+    keys = add("keys", verbs.list_keys, "who may ask the endpoint: without keys everybody who reaches it")
+    _keys(_adder(keys.add_subparsers(metavar="WHAT")))
     verb = add("demo", verbs.run_demo, "one whole release, from a data file to an answering endpoint")
     verb.add_argument("--data", type=Path, help="your own labelled texts (CSV or JSON lines) instead of the sample")
     _columns(verb)
@@ -114,6 +116,14 @@ def _models(verb: argparse.ArgumentParser) -> None:
         "candidate", help="production, previous, a release id, a version number, or the start of a digest"
     )
     verb.add_argument("baseline", help="what it must not be worse than, named in the same way")
+
+
+def _keys(add: Add) -> None:
+    add("list", verbs.list_keys, "the names, never the keys")
+    verb = add("add", verbs.add_key, "make a key and print it; from the first one on, the edge asks for keys")
+    verb.add_argument("name", help="whose it is; logs and limits go by this name")
+    verb = add("remove", verbs.remove_key, "take a key back, at once")
+    verb.add_argument("name")
 
 
 def _reviews(add: Add) -> None:

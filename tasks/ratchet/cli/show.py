@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ratchet.cli.watch import Run
 from ratchet.clients.airflow import Airflow
+from ratchet.clients.edge_keys import read_keys
 from ratchet.clients.kubernetes_engine import KubernetesVllm
 from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
@@ -175,4 +176,7 @@ def curl(settings: Settings, recipe: Recipe, text: str) -> str:
         "temperature": 0,
     }
     url = f"{settings.users_url}/v1/chat/completions"
-    return f"curl -s {url} -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+    key = "" if read_keys(settings) is None else "-H 'Authorization: Bearer YOUR_KEY' "
+    return (
+        f"curl -s {url} {key}-H 'Content-Type: application/json' -d {shlex.quote(json.dumps(body, ensure_ascii=False))}"
+    )

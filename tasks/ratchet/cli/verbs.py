@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ratchet.cli import benchmark, compare, demo, floors, plan, release, releases, show, verify
+from ratchet.cli import benchmark, compare, demo, floors, keys, plan, release, releases, show, verify
 from ratchet.cli.bench import command as bench
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
@@ -78,6 +78,18 @@ def status(here: Here, _options: argparse.Namespace) -> None:
     show.services(here.settings, here.world, here.console)
     show.production(here.world, here.recipe, here.console)
     show.last_drill(here.world, here.recipe.line, here.console)
+
+
+def list_keys(here: Here, _options: argparse.Namespace) -> None:
+    keys.tell(here.settings, here.console)
+
+
+def add_key(here: Here, options: argparse.Namespace) -> None:
+    keys.add(here.settings, options.name, here.console)
+
+
+def remove_key(here: Here, options: argparse.Namespace) -> None:
+    keys.remove(here.settings, options.name, here.console)
 
 
 def run_demo(here: Here, options: argparse.Namespace) -> None:

@@ -78,9 +78,9 @@ def chat(
     return Answer(text, latency_ms, truncated, headers.get(COLOUR_HEADER), headers.get(RELEASE_HEADER))
 
 
-def timed_chat(url: str, model: str, prompt: str) -> Answer:
+def timed_chat(url: str, model: str, prompt: str, key: str = "") -> Answer:
     """An answer of exactly `TIMED_TOKENS` tokens. Raises as `chat`."""
-    return chat(url, model, prompt, TIMED_TOKENS, exactly=True)
+    return chat(url, model, prompt, TIMED_TOKENS, exactly=True, key=key)
 
 
 def check_numbers(url: str, model: str, prompt: str) -> None:

@@ -25,12 +25,12 @@ class Probe:
     agrees: bool | None = None
 
 
-def probe(url: str, line: str, asked: Golden, max_tokens: int, *, timed: bool) -> Probe:
+def probe(url: str, line: str, asked: Golden, max_tokens: int, *, timed: bool, key: str = "") -> Probe:
     try:
         if timed:
-            answer = timed_chat(url, line, asked.prompt)
+            answer = timed_chat(url, line, asked.prompt, key)
             return Probe(release=answer.release, latency_ms=answer.latency_ms)
-        answer = chat(url, line, asked.prompt, max_tokens)
+        answer = chat(url, line, asked.prompt, max_tokens, key=key)
         return Probe(release=answer.release, agrees=agrees(asked, answer.text, answer.truncated))
     except (EngineAway, RequestRefused) as error:
         return Probe(problem=str(error))

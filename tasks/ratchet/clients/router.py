@@ -25,6 +25,11 @@ from ratchet.core.rollout import RouterState
 ROUTES_FILE = "routes.json"
 ROUTES_NAME = "ratchet"
 VERSION_HEADER = "x-ratchet-version"
+# How the state in force is asked for: by anybody, and as often as a switch needs.
+HEALTH_PATH = "/health"
+# The edge's filter that asks for keys, and the header in which it names the key to those behind it.
+KEYS_FILTER = "ratchet.keys"
+KEY_NAME_HEADER = "x-ratchet-key"
 # A client that sends the same value with each request of a conversation stays on one colour throughout a canary.
 CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
@@ -136,6 +141,11 @@ class EnvoyRouter:
             time.sleep(POLL_SECONDS)
         log.info("the edge took the state", extra={"active": state.active, "seconds": time.monotonic() - started})
 
+    def write_anew(self) -> None:
+        """The same state in the words of this version; before the first state, the file that says so."""
+        with _alone(self.path.parent):
+            replace_file(self.path, routes(self.read()))
+
     def url(self) -> str:
         return f"http://127.0.0.1:{self.ports.edge}"
 
@@ -159,7 +169,7 @@ class EnvoyRouter:
         import httpx
 
         try:
-            response = http_client().get(f"{self.url()}/health", timeout=TAKEN_TIMEOUT_SECONDS)
+            response = http_client().get(f"{self.url()}{HEALTH_PATH}", timeout=TAKEN_TIMEOUT_SECONDS)
         except httpx.TransportError:
             return None
         return str(response.headers.get(VERSION_HEADER, "none"))
@@ -202,12 +212,20 @@ def version_of(state: RouterState | None) -> str:
 
 def _health(state: RouterState | None) -> dict[str, Any]:
     serving = {"active": state.active, "release": state.active_release} if state else {"active": None}
-    return {"match": {"path": "/health"}, "direct_response": _answer(200 if state else 503, serving)}
+    return {
+        "match": {"path": HEALTH_PATH},
+        "direct_response": _answer(200 if state else 503, serving),
+        "typed_per_filter_config": {
+            KEYS_FILTER: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+        },
+    }
 
 
 def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:
     if state is None:
-        nothing = _answer(503, {"error": "nothing is in production yet: run `ratchet up`"})
+        message = "nothing is in production yet: run `ratchet up`"
+        error = {"message": message, "type": "server_error", "param": None, "code": "nothing_in_production"}
+        nothing = _answer(503, {"error": error})
         return [{"match": {"path": path}, "direct_response": nothing} for path in USER_PATHS]
     return [{"match": {"path": path}, "route": _to_colours(state)} for path in USER_PATHS]
 

@@ -38,6 +38,19 @@ class Ports(Contract):
     green: int = 8702
 
 
+class EdgeSettings(Contract):
+    """What a user may ask of the edge. The limits are for each key by itself; who asks without one, where there are no
+    keys, is not counted. Days are UTC's. `capture_share` of the answers are kept, redacted, for `capture_days`.
+    """
+
+    requests_per_minute: PositiveInt | None = None
+    tokens_per_minute: PositiveInt | None = None
+    tokens_per_day: PositiveInt | None = None
+    max_request_bytes: PositiveInt = 4 * 1024 * 1024
+    capture_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    capture_days: PositiveInt = 7
+
+
 class KubernetesSettings(Contract):
     """Which cluster, where in it, and which images. The recipe says what a step's pod needs (recipes/resources.py).
 
@@ -89,6 +102,7 @@ class Settings(Contract):
     recipe: str = "support"
     store: StoreSettings = StoreSettings()
     ports: Ports = Ports()
+    edge: EdgeSettings = EdgeSettings()
     kubernetes: KubernetesSettings = KubernetesSettings()
     device: Literal["cpu", "cuda"] = "cpu"
     tracking_uri: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ratchet.clients import mlflow_rest
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.engine import model_folder, serving_folder
 from ratchet.clients.ledger import BrokenJournal, EventRefused
 from ratchet.clients.openai import NotANumber, RequestRefused, chat, check_numbers, served_names
@@ -52,7 +53,7 @@ def gather(world: World, line: str, users_url: str) -> Facts:
         engine=_of_active(router, serving.engine),
         files=_of_active(router, serving.files),
         files_where=serving.where,
-        edge=heard(lambda: _edge(users_url, line)),
+        edge=heard(lambda: _edge(users_url, line, own_key(world.settings))),
         aliases=heard(lambda: mlflow_rest.aliases(world.settings.mlflow_url, line)),
     )
 
@@ -126,9 +127,9 @@ def _of_active(router: Heard[RouterState], question: Callable[[RouterState], str
     return heard(lambda: question(state))
 
 
-def _edge(url: str, line: str) -> AtEdge:
+def _edge(url: str, line: str, key: str) -> AtEdge:
     try:
-        answer = chat(url, line, QUESTION, max_tokens=1)
+        answer = chat(url, line, QUESTION, max_tokens=1, key=key)
     except RequestRefused as refused:  # it may ask for a key that this command does not have
         raise NobodyAnswers(str(refused)) from refused
     return AtEdge(answer.release, answer.colour)

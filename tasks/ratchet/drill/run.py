@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from ratchet.clients.approved import approved_answers
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.openai import chat
 from ratchet.clients.probe import QUESTION
@@ -80,7 +81,8 @@ def _write_unchanged(line: str, world: World, state: RouterState) -> float:
     began = time.monotonic()
     world.router.write(state, instead_of=state)
     switch_seconds = time.monotonic() - began
-    check_edge(state, chat(world.router.url(), line, QUESTION, max_tokens=1).release)
+    answer = chat(world.router.url(), line, QUESTION, max_tokens=1, key=own_key(world.settings))
+    check_edge(state, answer.release)
     return switch_seconds
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.log import PROGRESS
@@ -42,10 +43,11 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
     console.print("waiting for the model in production to answer (vLLM takes a minute to start)")
     url = f"{settings.users_url}/v1/chat/completions"
     body = {"model": recipe.line, "messages": [{"role": "user", "content": "What is 2 + 2?"}], "max_tokens": 4}
+    headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:
-            if httpx.post(url, json=body, timeout=30.0, trust_env=False).status_code == httpx.codes.OK:
+            if httpx.post(url, json=body, headers=headers, timeout=30.0, trust_env=False).status_code == httpx.codes.OK:
                 return
         except httpx.HTTPError:
             pass

@@ -29,6 +29,8 @@ class Program:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     autostart: bool = True
+    # What it writes to stdout is a log of its own; else there is one for both.
+    stdout_log: str = ""
 
 
 def programs(settings: Settings, config: Path) -> list[Program]:
@@ -44,7 +46,7 @@ def programs(settings: Settings, config: Path) -> list[Program]:
         return [*here, Program("airflow-triggerer", [command, "triggerer"], airflow)]
     return [
         Program("mlflow", mlflow_command(settings), MLFLOW_ENVIRONMENT),
-        Program("envoy", edge.command(settings)),
+        Program("envoy", edge.command(settings), stdout_log="access"),
         *here,
         *(engine(settings, config, colour) for colour in ("blue", "green")),
     ]
@@ -146,10 +148,16 @@ def _section(settings: Settings, program: Program, logs: Path) -> dict[str, str]
         "startsecs": "2",
         "startretries": "3",
         "stopwaitsecs": str(STOP_SECONDS),
-        "stdout_logfile": str(logs / f"{program.name}.log"),
-        "redirect_stderr": "true",
-        "stdout_logfile_maxbytes": "20MB",
-        "stdout_logfile_backups": "2",
+        **_log("stdout", logs, program.stdout_log or program.name),
+        **(_log("stderr", logs, program.name) if program.stdout_log else {"redirect_stderr": "true"}),
+    }
+
+
+def _log(stream: str, folder: Path, name: str) -> dict[str, str]:
+    return {
+        f"{stream}_logfile": str(folder / f"{name}.log"),
+        f"{stream}_logfile_maxbytes": "20MB",
+        f"{stream}_logfile_backups": "2",
     }
 
 

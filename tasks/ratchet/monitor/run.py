@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from ratchet.clients.approved import approved_answers
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.openai import EngineAway, chat
 from ratchet.clients.probe import QUESTION, Probe
 from ratchet.clients.verification import gather, heard
@@ -48,7 +49,8 @@ def _ask(inputs: MonitorInputs, world: World, events: list[LedgerEvent], live: P
 def _probe(world: World, inputs: MonitorInputs, asked: Golden) -> Probe:
     """A failure that users meet is one. A refusal is not: the edge may want a key that this step does not have."""
     try:
-        answer = chat(world.router.url(), inputs.line, asked.prompt, inputs.max_answer_tokens)
+        key = own_key(world.settings)
+        answer = chat(world.router.url(), inputs.line, asked.prompt, inputs.max_answer_tokens, key=key)
     except EngineAway as error:
         return Probe(problem=str(error))
     return Probe(release=answer.release, agrees=agrees(asked, answer.text, answer.truncated))

@@ -1,82 +1,29 @@
 """The real edge before two engines of a few lines: how it shares, keeps, copies and counts requests."""
 
 import json
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from tests.fakes.events import sha
-from tests.fakes.openai import Served, answering
-from tests.steps.serving.conftest import ROOT, free_ports
+from tests.fakes.openai import Served
+from tests.steps.serving.conftest import free_ports
+from tests.steps.serving.edge_place import Place, edge_before
 
 from ratchet.clients.edge_counts import edge_counts
 from ratchet.clients.engine import requests_in_flight
 from ratchet.clients.openai import COLOUR_HEADER
-from ratchet.clients.router import CONVERSATION_HEADER, EnvoyRouter
-from ratchet.clients.settings import Settings, load
 from ratchet.core.releases import Colour
-from ratchet.core.rollout import RouterState, first_state, with_canary, without_canary
-from ratchet.local import edge
+from ratchet.core.rollout import first_state, with_canary, without_canary
 
 pytestmark = pytest.mark.timeout(120)
 
 ON_A = first_state("blue", "a", sha("a"), seq=0)
 NUM_REQUESTS = 200
-
-
-@dataclass
-class Place:
-    settings: Settings
-    router: EnvoyRouter
-    engines: dict[Colour, Served]
-
-    def go(self, state: RouterState) -> None:
-        self.router.write(state, self.router.read())
-
-    def ask(self, conversation: str | None = None) -> httpx.Response:
-        headers = {CONVERSATION_HEADER: conversation} if conversation else {}
-        asked = {"model": "support", "messages": [{"role": "user", "content": "Hello"}]}
-        return httpx.post(f"{self.router.url()}/v1/chat/completions", json=asked, headers=headers, timeout=10.0)
-
-    def colour_of(self, conversation: str) -> str:
-        return self.ask(conversation).headers[COLOUR_HEADER]
-
-
-@contextmanager
-def edge_before(engines: dict[Colour, Served], **closed: int) -> Iterator[Place]:
-    """The edge before these engines; a colour in `closed` is at a port where nobody listens."""
-    folder = Path(tempfile.mkdtemp(prefix="edge-"))
-    with ExitStack() as stack:
-        urls = {
-            "blue": stack.enter_context(answering(lambda: engines["blue"])),
-            "green": stack.enter_context(answering(lambda: engines["green"])),
-        }
-        open_ports = {name: int(url.rsplit(":", 1)[1]) for name, url in urls.items()}
-        settings = _settings(folder, {**free_ports("edge", "edge_admin"), **open_ports, **closed})
-        edge.write(settings)
-        process = stack.enter_context(subprocess.Popen(edge.command(settings), stderr=subprocess.DEVNULL))
-        stack.callback(process.terminate)
-        place = Place(settings, EnvoyRouter(settings.state / "router", settings.ports), engines)
-        _wait_listening(place)
-        yield place
-    shutil.rmtree(folder)
-
-
-def _settings(folder: Path, ports: dict[str, int]) -> Settings:
-    environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
-    config = folder / "ratchet.toml"
-    lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{name} = {port}" for name, port in ports.items())]
-    config.write_text("\n".join(lines) + "\n")
-    return load(config)
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +38,6 @@ def place(running: Place) -> Place:
         running.engines[colour] = Served(models={"support"}, headers={COLOUR_HEADER: colour})
     running.go(ON_A)
     return running
-
-
-def _wait_listening(place: Place) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            httpx.get(f"{place.router.url()}/health", timeout=1.0)
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
 
 
 def test_a_canary_gets_its_share_of_those_who_say_nothing(place: Place) -> None:

@@ -1,12 +1,15 @@
+import configparser
 import json
 from pathlib import Path
 
 from tests.fakes.events import sha
 
-from ratchet.clients.router import EnvoyRouter
+from ratchet.clients.edge_keys import add_key
+from ratchet.clients.engine import COLOURS
+from ratchet.clients.router import EnvoyRouter, routes
 from ratchet.clients.settings import Ports, Settings
 from ratchet.core.rollout import first_state
-from ratchet.local import edge
+from ratchet.local import edge, services
 
 
 def test_everything_of_the_edge_is_on_loopback(tmp_path: Path) -> None:
@@ -29,3 +32,45 @@ def test_starting_anew_keeps_the_state_in_force(tmp_path: Path) -> None:
     edge.write(settings)
 
     assert router.read() == state
+
+
+def test_requests_have_a_log_of_their_own_that_is_rotated_as_all_logs(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path)
+    written = configparser.RawConfigParser()
+    written.read(services.write_config(settings, tmp_path / "ratchet.toml"))
+
+    envoy, mlflow = written["program:envoy"], written["program:mlflow"]
+    assert [Path(envoy[f"{stream}_logfile"]).name for stream in ("stdout", "stderr")] == ["access.log", "envoy.log"]
+    assert envoy["stdout_logfile_maxbytes"] == envoy["stderr_logfile_maxbytes"] == mlflow["stdout_logfile_maxbytes"]
+    assert "redirect_stderr" not in envoy
+
+
+def test_what_envoy_starts_from_holds_no_key(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path)
+    key = add_key(settings, "mia")
+    edge.write(settings)
+
+    assert key not in (settings.state / "router" / "envoy.json").read_text()
+
+
+def test_a_state_in_the_words_of_an_older_version_is_written_anew(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, ports=Ports(edge=9))
+    router = EnvoyRouter(settings.state / "router", settings.ports)
+    state = first_state("blue", "a", sha("a"), seq=0)
+    router.write(state, router.read())
+    older = json.loads(router.path.read_bytes())
+    del older["resources"][0]["virtual_hosts"][0]["routes"][0]["typed_per_filter_config"]
+    router.path.write_text(json.dumps(older))
+
+    edge.write(settings)
+
+    assert router.path.read_bytes() == routes(state)
+
+
+def test_requests_go_to_the_replica_with_the_fewest_under_way(tmp_path: Path) -> None:
+    clusters = edge.bootstrap_config(Settings(root=tmp_path))["static_resources"]["clusters"]
+
+    assert {cluster["name"]: cluster["lb_policy"] for cluster in clusters if cluster["name"] in COLOURS} == {
+        "blue": "LEAST_REQUEST",
+        "green": "LEAST_REQUEST",
+    }

@@ -12,6 +12,7 @@ from ratchet.cli.bench.measure import NUM_WARM_UP, measure, warm_up
 from ratchet.cli.bench.page import render
 from ratchet.cli.bench.prompts import Prompts, built_in, from_file
 from ratchet.cli.bench.report import BenchReport, LevelResult, levels
+from ratchet.clients.edge_keys import own_key
 from ratchet.clients.files import replace_file
 from ratchet.clients.openai import EngineAway
 from ratchet.clients.settings import Settings
@@ -45,7 +46,7 @@ def bench_serving(settings: Settings, recipe: Recipe, options: argparse.Namespac
         url=url,
         model=options.model or recipe.line,
         max_tokens=options.max_tokens,
-        key=_key(options.key_file),
+        key=_key(options.key_file) or ("" if options.url else own_key(settings)),
         timeout_seconds=SILENCE_SECONDS,
     )
     started_at = datetime.now(UTC)

@@ -1,0 +1,80 @@
+"""The real edge before two engines of a few lines, on free ports."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tests.fakes.openai import Served, answering
+from tests.steps.serving.conftest import ROOT, free_ports
+
+from ratchet.clients.openai import COLOUR_HEADER
+from ratchet.clients.router import CONVERSATION_HEADER, EnvoyRouter
+from ratchet.clients.settings import Settings, load
+from ratchet.core.releases import Colour
+from ratchet.core.rollout import RouterState
+from ratchet.local import edge
+
+
+@dataclass
+class Place:
+    settings: Settings
+    router: EnvoyRouter
+    engines: dict[Colour, Served]
+
+    def go(self, state: RouterState) -> None:
+        self.router.write(state, self.router.read())
+
+    def ask(self, conversation: str | None = None) -> httpx.Response:
+        headers = {CONVERSATION_HEADER: conversation} if conversation else {}
+        asked = {"model": "support", "messages": [{"role": "user", "content": "Hello"}]}
+        return httpx.post(f"{self.router.url()}/v1/chat/completions", json=asked, headers=headers, timeout=10.0)
+
+    def colour_of(self, conversation: str) -> str:
+        return self.ask(conversation).headers[COLOUR_HEADER]
+
+
+@contextmanager
+def edge_before(engines: dict[Colour, Served], table: str = "", **closed: int) -> Iterator[Place]:
+    """The edge before these engines, with `table` as its [edge]; at a port in `closed` nobody listens."""
+    folder = Path(tempfile.mkdtemp(prefix="edge-"))
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        urls = {
+            "blue": stack.enter_context(answering(lambda: engines["blue"])),
+            "green": stack.enter_context(answering(lambda: engines["green"])),
+        }
+        open_ports = {name: int(url.rsplit(":", 1)[1]) for name, url in urls.items()}
+        settings = _settings(folder, {**free_ports("edge", "edge_admin"), **open_ports, **closed}, table)
+        edge.write(settings)
+        log = stack.enter_context((folder / "access.log").open("wb"))
+        process = stack.enter_context(subprocess.Popen(edge.command(settings), stdout=log, stderr=subprocess.DEVNULL))
+        stack.callback(process.terminate)
+        place = Place(settings, EnvoyRouter(settings.state / "router", settings.ports), engines)
+        _wait_listening(place)
+        yield place
+
+
+def _settings(folder: Path, ports: dict[str, int], table: str) -> Settings:
+    environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
+    config = folder / "ratchet.toml"
+    lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{name} = {port}" for name, port in ports.items())]
+    config.write_text("\n".join([*lines, "[edge]", table]) + "\n")
+    return load(config)
+
+
+def _wait_listening(place: Place) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            httpx.get(f"{place.router.url()}/health", timeout=1.0)
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
