@@ -3,14 +3,16 @@
 It serves what <state>/serving/<colour>.json says, after every byte of it was verified, and becomes vLLM (exec).
 """
 
+import json
 import os
 import shutil
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
 from ratchet.clients.engine import COLOURS, LoadedModel, model_folder, read_intent, serving_folder
-from ratchet.clients.settings import LOOPBACK, load
+from ratchet.clients.settings import LOOPBACK, Settings, load
 from ratchet.clients.store import Store
 from ratchet.clients.world import bucket_of
 from ratchet.core import log as logs
@@ -18,6 +20,7 @@ from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.core.refs import digest_folder
+from ratchet.serving.capture import CAPTURE_VARIABLE, forget
 from ratchet.serving.command import Listening, command, environment
 from ratchet.serving.middleware import COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
 
@@ -53,8 +56,20 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     port = settings.ports.blue if colour == "blue" else settings.ports.green
     arguments = command(settings.recipe, intended, folder, settings.device, Listening(LOOPBACK, port, SHUTDOWN_SECONDS))
     told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
+    told |= capture(settings)
     cache = serving_folder(settings) / "cache"
     os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, told))  # noqa: S606
+
+
+def capture(settings: Settings) -> dict[str, str]:
+    """What tells the engine to keep answers; what was kept long enough goes now, whether or not it is to keep more."""
+    folder, edge = settings.state / "capture", settings.edge
+    forget(folder, datetime.now(UTC).date() - timedelta(days=edge.capture_days))
+    if not edge.capture_share:
+        return {}
+    return {
+        CAPTURE_VARIABLE: json.dumps({"folder": str(folder), "share": edge.capture_share, "days": edge.capture_days})
+    }
 
 
 def verified_folder(store: Store, serving: Path, intended: LoadedModel) -> Path:

@@ -13,6 +13,8 @@ from ratchet.core.serving import ServingSettings
 KV_CACHE_GIB = 1
 # Longer than the edge keeps an idle connection (local/edge.py).
 KEEP_ALIVE_SECONDS = 75
+# `n` of one request, which vLLM would take up to 16384: as many as it answers at a time by default.
+MAX_CHOICES = 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def environment(cache: Path, device: str, threads: int, own: Mapping[str, str]) 
         **inherited,
         **OFFLINE,
         "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_MAX_N_SEQUENCES": str(MAX_CHOICES),
         "VLLM_CPU_KVCACHE_SPACE": str(KV_CACHE_GIB),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "OMP_NUM_THREADS": str(threads),

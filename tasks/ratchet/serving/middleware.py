@@ -1,4 +1,5 @@
-"""What Ratchet adds to vLLM's HTTP server: every answer names its release, and a readiness page that generates a token.
+"""What Ratchet adds to vLLM's HTTP server: every answer names its release, every stream tells the edge how many tokens
+it used, and a readiness page generates one.
 
 vLLM's own /health says yes while it drains, with a missing tokenizer and with NaN weights. Loaded by `--middleware`.
 """
@@ -7,10 +8,12 @@ import asyncio
 import math
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
+from ratchet.serving.asgi import App, Message, Receive, Send
+from ratchet.serving.capture import capturing
+from ratchet.serving.usage import telling_usage
 
 READY_PATH = "/-/ready"
 ANSWER_PATHS = ("/v1/chat/completions", "/v1/completions")
@@ -21,15 +24,13 @@ COLOUR_VARIABLE, RELEASE_VARIABLE, MODEL_VARIABLE = "RATCHET_COLOUR", "RATCHET_R
 # Behind a Service, a connection stays with its pod: closing each lets the next request follow the switch.
 CLOSE_VARIABLE = "RATCHET_CLOSE_CONNECTIONS"
 
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-
 
 class Answers:
-    """ASGI middleware, streaming untouched."""
+    """ASGI middleware; streams pass piece by piece."""
 
     def __init__(self, app: App) -> None:
         self.app = app
+        self.kept = capturing(app, os.environ.get(COLOUR_VARIABLE, ""), os.environ.get(RELEASE_VARIABLE, ""))
         told = {COLOUR_HEADER: COLOUR_VARIABLE, RELEASE_HEADER: RELEASE_VARIABLE}
         self.headers = [(name.encode(), os.environ[key].encode()) for name, key in told.items() if key in os.environ]
         if os.environ.get(CLOSE_VARIABLE):
@@ -37,17 +38,17 @@ class Answers:
         self.model = os.environ.get(MODEL_VARIABLE, "")
         self.answered_at = -math.inf
 
-    async def __call__(
-        self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
-    ) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == READY_PATH:
             await self._tell_ready(scope, send)
+        elif scope["path"] in ANSWER_PATHS:
+            await self.kept(*await telling_usage(scope, receive, self._named(scope["path"], send)))
         else:
             await self.app(scope, receive, self._named(scope["path"], send))
 
-    def _named(self, path: str, send: Callable[[Message], Awaitable[None]]) -> Callable[[Message], Awaitable[None]]:
+    def _named(self, path: str, send: Send) -> Send:
         answers = False
 
         async def named(message: Message) -> None:
@@ -61,7 +62,7 @@ class Answers:
 
         return named
 
-    async def _tell_ready(self, scope: Message, send: Callable[[Message], Awaitable[None]]) -> None:
+    async def _tell_ready(self, scope: Message, send: Send) -> None:
         problem = None if time.monotonic() - self.answered_at < PROVEN_SECONDS else await self._problem(scope)
         body = (problem or "a token was generated").encode()
         headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *self.headers]

@@ -110,10 +110,18 @@ def test_a_name_cannot_be_claimed_from_outside(place: Place) -> None:
 def test_a_key_that_is_taken_back_is_refused_without_a_restart(place: Place) -> None:
     key, other = give_key(place, "dan"), give_key(place, "eve")
 
-    remove_key(place.settings, "dan")
-    write_keys(place.settings)
+    last = threading.Event()
+    place.engines["blue"].streams = Streams(last_waits_for=last)
+    with official(place, key) as client:
+        stream = client.chat.completions.create(model="support", messages=HELLO, stream=True)
+        next(stream)
 
-    eventually(lambda: ask(place, key).status_code == 401)
+        remove_key(place.settings, "dan")
+        write_keys(place.settings)
+        eventually(lambda: ask(place, key).status_code == 401)
+        last.set()
+
+        assert list(stream)[-1].choices[0].finish_reason == "stop"  # what was under way is ended as it should be
     assert ask(place, other).status_code == 200
 
 

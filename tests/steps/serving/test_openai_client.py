@@ -1,5 +1,7 @@
 """The official `openai` client against the real edge: what works with OpenAI's API works here."""
 
+import json
+import time
 from collections.abc import Iterator
 
 import openai
@@ -43,6 +45,42 @@ def test_a_stream_is_the_same_answer_in_chunks(client: openai.OpenAI) -> None:
     assert chunks[-1].usage.completion_tokens > 0
 
 
+def test_a_stream_whose_client_did_not_ask_for_its_usage_has_no_chunk_for_it(client: openai.OpenAI) -> None:
+    stream = client.chat.completions.create(model="support", messages=ASKED, temperature=0, max_tokens=8, stream=True)
+    chunks = list(stream)
+
+    assert all(chunk.choices and chunk.usage is None for chunk in chunks)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "base"
+
+
+def test_the_edge_counts_the_tokens_of_every_stream(client: openai.OpenAI, serving: Serving) -> None:
+    asked = {"model": "support", "messages": ASKED, "temperature": 0, "max_tokens": 8}
+    whole = client.chat.completions.with_raw_response.create(**asked)
+    quiet = client.chat.completions.with_raw_response.create(**asked, stream=True)
+    for _ in quiet.parse():
+        pass
+
+    used = [_logged(serving, answer.headers["x-request-id"]) for answer in (whole, quiet)]
+
+    told = whole.parse().usage
+    assert used == [(told.prompt_tokens, told.completion_tokens)] * 2
+
+
+def test_more_choices_than_the_engine_answers_at_a_time_are_the_clients_own_error(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="at most 16"):
+        client.chat.completions.create(model="support", messages=ASKED, n=17)
+
+
+def test_more_tokens_than_the_model_has_room_for_are_the_clients_own_error(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="max_tokens"):
+        client.chat.completions.create(model="support", messages=ASKED, max_tokens=100_000)
+
+
+def test_more_logprobs_than_the_engine_tells_are_the_clients_own_error(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="logprobs"):
+        client.chat.completions.create(model="support", messages=ASKED, logprobs=True, top_logprobs=21)
+
+
 def test_every_answer_names_its_release(client: openai.OpenAI) -> None:
     raw = client.chat.completions.with_raw_response.create(model="support", messages=ASKED, max_tokens=4)
 
@@ -63,3 +101,15 @@ def test_an_unknown_model_is_the_clients_own_error(client: openai.OpenAI) -> Non
 def test_a_prompt_that_is_too_long_is_the_clients_own_error(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError, match="maximum"):
         client.chat.completions.create(model="support", messages=[{"role": "user", "content": "parcel " * 2000}])
+
+
+def _logged(serving: Serving, request_id: str) -> tuple[int, int]:
+    """What the access log says of a request, once it says it."""
+    deadline = time.monotonic() + 30
+    while True:
+        lines = (serving.settings.state / "logs" / "access.log").read_text().splitlines()
+        for line in map(json.loads, lines):
+            if line["request_id"] == request_id:
+                return line["prompt_tokens"], line["completion_tokens"]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

@@ -1,12 +1,15 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ratchet.clients.engine import LoadedModel
+from ratchet.clients.settings import EdgeSettings, Settings
 from ratchet.clients.store import DigestMismatch, LocalBucket, Store
 from ratchet.core.refs import digest_folder
 from ratchet.local import vllm
+from ratchet.serving.capture import CAPTURE_VARIABLE
 
 
 @pytest.fixture
@@ -80,3 +83,22 @@ def test_a_colour_without_a_purpose_ends_as_terminal(tmp_path: Path, monkeypatch
         vllm.main(["blue"])
 
     assert ended.value.code == 65
+
+
+def test_answers_are_kept_only_where_the_settings_say_so(tmp_path: Path) -> None:
+    assert vllm.capture(Settings(root=tmp_path)) == {}
+
+    told = vllm.capture(Settings(root=tmp_path, edge=EdgeSettings(capture_share=0.5, capture_days=3)))
+
+    wish = {"folder": str(tmp_path / ".ratchet" / "capture"), "share": 0.5, "days": 3}
+    assert json.loads(told[CAPTURE_VARIABLE]) == wish
+
+
+def test_an_engine_that_starts_deletes_what_was_kept_long_enough_even_if_it_keeps_no_more(tmp_path: Path) -> None:
+    old = tmp_path / ".ratchet" / "capture" / "2026-01-05-blue.jsonl"
+    old.parent.mkdir(parents=True)
+    old.touch()
+
+    vllm.capture(Settings(root=tmp_path))
+
+    assert not old.exists()

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ratchet.serving.middleware import Answers, Message
+from ratchet.serving.asgi import Message
+from ratchet.serving.middleware import Answers
 
 
 class Engine:
