@@ -1,11 +1,11 @@
-"""`ratchet keys`: who may ask the endpoint. A change holds at once, without a restart."""
+"""`ratchet keys`: who may ask the endpoint. A change needs no restart."""
 
 from rich.console import Console
 
+from ratchet.clients.cluster import object_name
 from ratchet.clients.edge_keys import FILE, add_key, given, read_keys, remove_key
 from ratchet.clients.settings import Settings
-from ratchet.core.errors import TerminalError
-from ratchet.local.edge.keys import write_keys
+from ratchet.local.edge import write_own_keys
 
 
 def tell(settings: Settings, console: Console) -> None:
@@ -22,20 +22,18 @@ def tell(settings: Settings, console: Console) -> None:
 
 def add(settings: Settings, name: str, console: Console) -> None:
     """The key is all that goes to stdout. Raises BadKeyName, BrokenKeys."""
-    _check_here(settings)
     key = add_key(settings, name)
-    write_keys(settings)
     aside = Console(stderr=True, highlight=False)
-    _say(aside, f"the key of {name}, told once; it is kept in {settings.secrets / FILE}. The edge asks for keys now")
+    _say(aside, f"the key of {name}, told once; it is kept in {settings.secrets / FILE}. {_tell_edge(settings)}")
     _say(console, key)
 
 
 def remove(settings: Settings, name: str, console: Console) -> None:
     """Raises BadKeyName, BrokenKeys."""
-    _check_here(settings)
     left = remove_key(settings, name)
-    write_keys(settings)
-    _say(console, f"the key of {name} is refused from now on" + ("" if given(left) else f"; {_nobody(settings)}"))
+    _say(console, f"{name} has no key any more. {_tell_edge(settings)}")
+    if not given(left):
+        _say(console, _nobody(settings))
 
 
 def _nobody(settings: Settings) -> str:
@@ -45,9 +43,16 @@ def _nobody(settings: Settings) -> str:
     )
 
 
-def _check_here(settings: Settings) -> None:
-    if settings.runtime == "kubernetes":
-        raise TerminalError("on a cluster the keys are in a Secret of the serving chart's edge: docs/cluster.md")
+def _tell_edge(settings: Settings) -> str:
+    """What holds from now on, or what is left to do."""
+    if settings.runtime == "process":
+        write_own_keys(settings)
+        return "It holds from now on; who has no key is refused"
+    secret = f"{object_name(settings.recipe)}-edge-keys --from-file={settings.secrets / FILE}"
+    return (
+        f"It holds once the edge's Secret has that file:\nkubectl -n {settings.kubernetes.namespace} create secret "
+        f"generic {secret} --dry-run=client -o yaml | kubectl apply -f -"
+    )
 
 
 def _say(console: Console, text: str) -> None:

@@ -9,10 +9,11 @@ import time
 from typing import Any
 
 from ratchet.clients.cluster import Cluster, object_name
+from ratchet.clients.edge_keys import BrokenKeys, own_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.http import http_client
 from ratchet.clients.kubernetes_engine import PORT
-from ratchet.clients.openai import COLOUR_HEADER
+from ratchet.clients.openai import COLOUR_HEADER, bearer
 from ratchet.clients.router import BrokenRoutes, EdgeLags, MovedMeanwhile, Traffic
 from ratchet.clients.settings import Settings
 from ratchet.core.log import log
@@ -38,6 +39,7 @@ class _AnnotatedRouter:
         self.namespace = settings.kubernetes.namespace
         self.edge_url = settings.kubernetes.edge_url
         self.cluster = cluster
+        self.settings = settings
 
     def read(self) -> RouterState | None:
         return self._state(self._object())
@@ -113,9 +115,9 @@ class _AnnotatedRouter:
 
         try:
             # A connection of its own each time: an open one stays with the pod that it was made to.
-            headers = {"Connection": "close"}
+            headers = {"Connection": "close", **bearer(own_key(self.settings))}
             response = http_client().get(f"{self._asked()}/v1/models", headers=headers, timeout=5.0)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, BrokenKeys):
             return None
         # Something before the engines may answer itself, to ask for a key say: that tells nothing.
         found = response.headers.get(COLOUR_HEADER)

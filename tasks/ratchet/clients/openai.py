@@ -100,6 +100,11 @@ def check_numbers(url: str, model: str, prompt: str) -> None:
         raise NotANumber(f"{url}: {model} answers with log-probabilities {logprobs}: {NAN_WEIGHTS}")
 
 
+def bearer(key: str) -> dict[str, str]:
+    """The headers that carry a key, if there is one."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def check_status(url: str, response: "httpx.Response") -> None:
     """Raises EngineAway, RequestRefused for what is no success, with what the endpoint says."""
     import httpx
@@ -124,9 +129,8 @@ def served_names(url: str) -> tuple[str, ...]:
 def _post(url: str, body: dict[str, Any], timeout: float, key: str = "") -> tuple[Any, dict[str, str]]:
     import httpx
 
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        response = http_client().post(url, json=body, timeout=timeout, headers=headers)
+        response = http_client().post(url, json=body, timeout=timeout, headers=bearer(key))
     except httpx.HTTPError as error:
         raise EngineAway(f"{url} does not answer: {type(error).__name__}: {error}") from error
     check_status(url, response)

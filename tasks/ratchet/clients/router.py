@@ -30,11 +30,18 @@ HEALTH_PATH = "/health"
 # The edge's filter that asks for keys, and the header in which it names the key to those behind it.
 KEYS_FILTER = "ratchet.keys"
 KEY_NAME_HEADER = "x-ratchet-key"
+# What came by an edge of ours says so: it takes out of the answer what is for it alone.
+EDGE_HEADER = "x-ratchet-edge"
 # A client that sends the same value with each request of a conversation stays on one colour throughout a canary.
 CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
 # for them.
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
+# An answer streams for as long as it is; idle_timeout ends one that is stuck.
+STREAMED = {"timeout": "0s", "idle_timeout": "300s"}
+# Nothing of these requests has reached an engine, so a second try cannot make a second answer.
+RETRIED = {"retry_on": "connect-failure,refused-stream,reset-before-request", "num_retries": 2}
+WITHOUT_KEY = {KEYS_FILTER: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}}
 # A second try goes to another priority, which a cluster with a fallback has.
 _ANOTHER_COLOUR_FIRST = {
     "name": "envoy.retry_priorities.previous_priorities",
@@ -215,9 +222,7 @@ def _health(state: RouterState | None) -> dict[str, Any]:
     return {
         "match": {"path": HEALTH_PATH},
         "direct_response": _answer(200 if state else 503, serving),
-        "typed_per_filter_config": {
-            KEYS_FILTER: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
-        },
+        "typed_per_filter_config": WITHOUT_KEY,
     }
 
 
@@ -240,14 +245,8 @@ def _to_colours(state: RouterState) -> dict[str, Any]:
         },
         "hash_policy": [{"header": {"header_name": CONVERSATION_HEADER}}],
         "request_mirror_policies": [{"cluster": state.shadow}] if state.shadow else [],
-        "timeout": "0s",  # an answer streams for as long as it is; idle_timeout ends one that is stuck
-        "idle_timeout": "300s",
-        # Nothing of these requests has reached an engine, so a second try cannot make a second answer.
-        "retry_policy": {
-            "retry_on": "connect-failure,refused-stream,reset-before-request",
-            "num_retries": 2,
-            "retry_priority": _ANOTHER_COLOUR_FIRST,
-        },
+        **STREAMED,
+        "retry_policy": {**RETRIED, "retry_priority": _ANOTHER_COLOUR_FIRST},
     }
 
 

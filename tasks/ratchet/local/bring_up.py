@@ -9,6 +9,7 @@ import httpx
 from rich.console import Console
 
 from ratchet.clients.edge_keys import own_key
+from ratchet.clients.openai import bearer
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.log import PROGRESS
@@ -43,7 +44,7 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
     console.print("waiting for the model in production to answer (vLLM takes a minute to start)")
     url = f"{settings.users_url}/v1/chat/completions"
     body = {"model": recipe.line, "messages": [{"role": "user", "content": "What is 2 + 2?"}], "max_tokens": 4}
-    headers = {"Authorization": f"Bearer {key}"} if (key := own_key(settings)) else {}
+    headers = bearer(own_key(settings))
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.clients.edge_keys import OWN
-from ratchet.clients.router import KEY_NAME_HEADER
+from ratchet.clients.router import EDGE_HEADER, KEY_NAME_HEADER
 from ratchet.core.log import log
 from ratchet.core.redact import redacted
 from ratchet.serving.asgi import App, Message, Receive, Send, whole_request
@@ -59,7 +59,7 @@ class Capture:
         try:
             record = {
                 "at": now.isoformat(timespec="seconds"),
-                "request_id": headers[REQUEST_ID_HEADER],
+                "request_id": headers.get(REQUEST_ID_HEADER),
                 "key": headers.get(KEY_NAME_HEADER),
                 "release": self.release,
                 "colour": self.colour,
@@ -82,9 +82,9 @@ def capturing(app: App, colour: str, release: str) -> App:
 
 
 def is_from_a_user(scope: Message) -> bool:
-    """It came by the edge, which gives each request an id, and not by Ratchet's own key."""
+    """It came by the edge, and not with Ratchet's own key."""
     headers = _headers(scope)
-    return REQUEST_ID_HEADER in headers and headers.get(KEY_NAME_HEADER) != OWN
+    return EDGE_HEADER in headers and headers.get(KEY_NAME_HEADER) != OWN
 
 
 def _headers(scope: Message) -> dict[str, str]:

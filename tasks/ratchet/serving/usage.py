@@ -1,18 +1,22 @@
 """Every stream tells how many tokens it used: the client that asked, else the edge alone, which counts by it.
 
-A client that did not ask must see no chunk more than it expects, so there the chunk becomes a comment of the stream:
+A client that did not ask must see no chunk more than it expects, so there the chunk becomes a comment of the stream,
+which the edge takes out (edge/tokens.lua). A request that came by no edge of ours passes as it is.
 : {"choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 2, "total_tokens": 14}}
 """
 
 import json
 
+from ratchet.clients.router import EDGE_HEADER
 from ratchet.serving.asgi import Message, Receive, Send, first, whole_request
 
 CONTENT_LENGTH = b"content-length"
 
 
 async def telling_usage(scope: Message, receive: Receive, send: Send) -> tuple[Message, Receive, Send]:
-    """What to give to the engine instead. Other bodies than those of streams pass as they are."""
+    """What to give to the engine instead."""
+    if (EDGE_HEADER.encode(), b"1") not in scope["headers"]:
+        return scope, receive, send
     body, again = await whole_request(receive)
     asking = with_usage(body)
     if asking is None:

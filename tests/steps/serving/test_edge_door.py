@@ -17,7 +17,7 @@ from tests.steps.serving.edge_place import Place, edge_before
 
 from ratchet.clients.edge_keys import FILE, OWN, add_key, own_key, remove_key
 from ratchet.core.rollout import first_state
-from ratchet.local.edge.keys import write_keys
+from ratchet.local.edge import write_own_keys
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -39,14 +39,14 @@ def place(running: Place) -> Iterator[Place]:
     running.engines["blue"] = Served(models={"support"}, headers={"x-ratchet-colour": "blue", "x-model-release": "a"})
     yield running
     (running.settings.secrets / FILE).unlink(missing_ok=True)
-    write_keys(running.settings)
+    write_own_keys(running.settings)
     eventually(lambda: ask(running).status_code == 200)
 
 
 def give_key(place: Place, name: str) -> str:
     """A new key, once the edge knows it. A name of its own for each test: what a key spent is not forgotten."""
     key = add_key(place.settings, name)
-    write_keys(place.settings)
+    write_own_keys(place.settings)
     own = own_key(place.settings)
     eventually(lambda: ask(place).status_code == 401 and ask(place, own).status_code == 200)
     place.engines["blue"].num_asked = 0
@@ -117,7 +117,7 @@ def test_a_key_that_is_taken_back_is_refused_without_a_restart(place: Place) -> 
         next(stream)
 
         remove_key(place.settings, "dan")
-        write_keys(place.settings)
+        write_own_keys(place.settings)
         eventually(lambda: ask(place, key).status_code == 401)
         last.set()
 
@@ -245,6 +245,20 @@ def test_the_first_piece_of_a_stream_arrives_before_the_last_is_made(place: Plac
         others = [chunk.choices[0].delta.content for chunk in stream]
 
     assert [first, *others] == ["a", "b", "c", "d"]  # and no chunk that tells the usage
+
+
+def test_what_an_engine_tells_the_edge_alone_is_no_line_of_the_stream(place: Place) -> None:
+    """Some clients take every line for data."""
+    key = give_key(place, "quin")
+    engine = place.engines["blue"]
+    engine.otherwise = ": {not a comment"
+
+    lines = [line for line in ask(place, key, stream=True).text.split("\n\n") if line]
+
+    assert lines[0] == ": this is a comment, and an endpoint may send it"  # an engine's own comments go on
+    told = [json.loads(line.removeprefix("data: ")) for line in lines[1:-1]]
+    assert "".join(chunk["choices"][0]["delta"]["content"] for chunk in told).startswith(":")
+    assert lines[-1] == "data: [DONE]"
 
 
 def test_every_answer_has_the_requests_id_or_a_new_one(place: Place) -> None:

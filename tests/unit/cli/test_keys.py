@@ -10,9 +10,9 @@ from ratchet.cli import keys, show
 from ratchet.cli.main import main
 from ratchet.clients.edge_keys import FILE, OWN, BadKeyName, BrokenKeys, own_key, read_keys
 from ratchet.clients.settings import Settings
-from ratchet.core.errors import TerminalError
-from ratchet.local.edge.keys import keys_path, write_keys
+from ratchet.local.edge import write_own_keys
 from ratchet.recipes.catalogue import load_recipe
+from ratchet.serving.edge.keys import KEYS_FILE
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def remove(settings: Settings, name: str) -> str:
 
 def let_in(settings: Settings) -> dict[str, str]:
     """Name → key, as the edge reads them."""
-    found = json.loads(keys_path(settings).read_bytes())["resources"][0]["typed_config"]
+    found = json.loads((settings.state / "router" / KEYS_FILE).read_bytes())["resources"][0]["typed_config"]
     return {entry["client"]: entry["key"] for entry in found["credentials"]}
 
 
@@ -61,7 +61,7 @@ def test_a_key_is_told_once_and_then_only_its_name(settings: Settings) -> None:
 def test_nobody_else_can_read_the_keys(settings: Settings) -> None:
     add(settings, "mia")
 
-    paths = (settings.secrets / FILE, keys_path(settings))
+    paths = (settings.secrets / FILE, (settings.state / "router" / KEYS_FILE))
     assert {oct(path.stat().st_mode & 0o777) for path in paths} == {"0o600"}
     assert oct(settings.secrets.stat().st_mode & 0o777) == "0o700"
 
@@ -70,7 +70,7 @@ def test_a_key_that_is_removed_is_not_let_in_and_the_others_are(settings: Settin
     add(settings, "mia")
     key = add(settings, "ben")
 
-    assert remove(settings, "mia").strip() == "the key of mia is refused from now on"
+    assert "mia has no key any more" in remove(settings, "mia")
     assert let_in(settings) == {OWN: own_key(settings), "ben": key}
 
 
@@ -122,23 +122,30 @@ def test_a_broken_file_lets_nobody_in_and_shows_no_key(settings: Settings, conte
     (settings.secrets / FILE).write_text(content)
 
     with pytest.raises(BrokenKeys, match=FILE) as refusal:
-        write_keys(settings)
+        write_own_keys(settings)
     assert "twice" not in str(refusal.value)
-    assert not keys_path(settings).exists()
+    assert not (settings.state / "router" / KEYS_FILE).exists()
 
 
 def test_a_file_by_hand_gets_ratchets_own_key_too(settings: Settings) -> None:
     settings.secrets.mkdir(parents=True)
     (settings.secrets / FILE).write_text('{"mia": "long-enough-to-be-one"}')
 
-    write_keys(settings)
+    write_own_keys(settings)
 
     assert let_in(settings) == {OWN: own_key(settings), "mia": "long-enough-to-be-one"}
 
 
-def test_on_a_cluster_the_keys_are_elsewhere(settings: Settings) -> None:
-    with pytest.raises(TerminalError, match=r"docs/cluster\.md"):
-        add(settings.model_copy(update={"runtime": "kubernetes"}), "mia")
+def test_on_a_cluster_it_says_how_the_edge_gets_the_keys(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = add(settings.model_copy(update={"runtime": "kubernetes"}), "mia")
+
+    said = capsys.readouterr().err
+    assert "kubectl -n ratchet create secret generic support-edge-keys --from-file=" in said
+    assert key not in said
+    assert read_keys(settings) == {OWN: own_key(settings), "mia": key}
+    assert not (settings.state / "router").exists()
 
 
 def test_the_command_that_asks_the_model_has_a_place_for_the_key(settings: Settings) -> None:

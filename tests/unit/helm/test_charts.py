@@ -10,10 +10,13 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from ratchet.serving.edge import __main__ as edge_pod
+
 ROOT = Path(__file__).parents[3]
 HELM = ROOT / ".venv" / "bin" / "helm"
 TODAY = "1.34"
 STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
+EDGE = ("--set", "edge.enabled=true,service.type=NodePort,service.nodePort=30080")
 GATEWAY = ("--set", "router=gateway,gateway.name=public")
 # What the schemas of Kubernetes do not hold.
 CUSTOM = {"HTTPRoute"}
@@ -63,6 +66,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", ()),
         ("serving", ("--set", "autoscaling.kind=hpa,engine.priorityClass=ratchet-serving,service.type=NodePort")),
         ("serving", GATEWAY),
+        ("serving", EDGE),
     ],
 )
 def test_what_is_rendered_is_valid_today(
@@ -91,6 +95,8 @@ def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
         ("serving", "device=tpu", "device"),
         ("serving", "engine.replica=2", "replica"),
         ("serving", "autoscaling.kvCacheUsage=90", "autoscaling.kvCacheUsage"),
+        ("serving", "edge.enabled=yes-please", "edge.enabled"),
+        ("serving", "edge.enabled=true,router=gateway,gateway.name=public", "edge.enabled"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(chart: str, option: str, named: str, config: Path) -> None:
@@ -117,9 +123,11 @@ def test_without_a_configuration_the_platform_says_what_is_missing() -> None:
     assert "--set-file config=ratchet.toml" in done.stderr
 
 
-@pytest.mark.parametrize("chart", ["platform", "serving"])
-def test_every_container_is_restricted(render: Callable[..., list[dict[str, Any]]], chart: str) -> None:
-    specs = list(pod_specs(render(chart)))
+@pytest.mark.parametrize(("chart", "options"), [("platform", ()), ("serving", ()), ("serving", EDGE)])
+def test_every_container_is_restricted(
+    render: Callable[..., list[dict[str, Any]]], chart: str, options: tuple[str, ...]
+) -> None:
+    specs = list(pod_specs(render(chart, *options)))
     assert specs
     for spec in specs:
         assert spec["automountServiceAccountToken"] is False
@@ -205,3 +213,46 @@ def test_an_older_cluster_gets_its_own_spelling(
     render: Callable[..., list[dict[str, Any]]], version: str, api: str
 ) -> None:
     assert of(render("serving", version=version), "PodDisruptionBudget")["apiVersion"] == api
+
+
+def test_without_an_edge_there_is_nothing_of_it(render: Callable[..., list[dict[str, Any]]]) -> None:
+    assert not [d for d in render("serving") if d["metadata"]["name"] == "support-edge"]
+
+
+def test_with_an_edge_users_come_in_by_it_alone(render: Callable[..., list[dict[str, Any]]]) -> None:
+    documents = render("serving", *EDGE)
+
+    edge, behind = (of(documents, "Service", name)["spec"] for name in ("support-edge", "support"))
+    assert (edge["type"], edge["ports"][0]["nodePort"], edge["selector"]["app.kubernetes.io/component"]) == (
+        *("NodePort", 30080, "edge"),
+    )
+    assert (behind["type"], "nodePort" in behind["ports"][0]) == ("ClusterIP", False)
+    assert behind["selector"]["ratchet.dev/colour"] == "blue"  # which releases move, as without an edge
+    to_engines = of(documents, "NetworkPolicy", "support-engines")["spec"]["ingress"]
+    asking = [
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for rule in to_engines
+        for peer in rule["from"]
+    ]
+    assert asking == ["edge", "step"]
+
+
+def test_an_edge_without_its_secret_does_not_start(render: Callable[..., list[dict[str, Any]]]) -> None:
+    spec = of(render("serving", *EDGE), "Deployment", "support-edge")["spec"]["template"]["spec"]
+
+    (keys,) = [volume for volume in spec["volumes"] if volume["name"] == "keys"]
+    assert keys["secret"] == {"secretName": "support-edge-keys", "defaultMode": 0o440}
+
+
+def test_the_edge_is_started_as_its_program_is_tested(render: Callable[..., list[dict[str, Any]]]) -> None:
+    spec = of(render("serving", *EDGE), "Deployment", "support-edge")["spec"]["template"]["spec"]
+
+    module, *options = spec["containers"][0]["args"]
+    assert module == edge_pod.__name__.removesuffix(".__main__")
+    told = edge_pod._parser().parse_args(options)
+    assert (told.users, told.upstream) == (
+        edge_pod.Place("0.0.0.0", 8000),
+        edge_pod.Place("support.default.svc", 8000),
+    )
+    assert told.admin.host == "127.0.0.1"  # whoever reaches Envoy's own page may stop it
+    assert spec["terminationGracePeriodSeconds"] >= told.drain_seconds + 5

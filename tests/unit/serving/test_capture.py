@@ -41,7 +41,7 @@ def ask(
     path: str = "/v1/chat/completions",
     **headers: str,
 ) -> bytes:
-    """The answer of an engine that says `answer`, to a request with an id as the edge gives it."""
+    """The answer of an engine that says `answer`, to a request as the edge passes it on."""
     sent: list[bytes] = []
 
     async def app(scope: Message, receive: Any, send: Any) -> None:
@@ -56,7 +56,11 @@ def ask(
     async def send(message: Message) -> None:
         sent.append(message.get("body", b""))
 
-    told = {"x-request-id": "id-1", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    told = {
+        "x-ratchet-edge": "1",
+        "x-request-id": "id-1",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     scope = {"type": "http", "path": path, "headers": [(n.encode(), v.encode()) for n, v in told.items() if v]}
     asyncio.run(Answers(app)(scope, receive, send))
     return b"".join(sent)
@@ -105,7 +109,7 @@ def test_of_what_is_no_text_only_its_kind_is_kept(folder: Path) -> None:
     assert [message["content"] for message in record["prompt"]] == [["look", "[image_url]"], None]
 
 
-@pytest.mark.parametrize("headers", [{"x_ratchet_key": "ratchet"}, {"x_request_id": ""}])
+@pytest.mark.parametrize("headers", [{"x_ratchet_key": "ratchet"}, {"x_ratchet_edge": ""}])
 def test_ratchets_own_probes_are_not_kept(folder: Path, headers: dict[str, str]) -> None:
     ask(WHOLE, **headers)
 

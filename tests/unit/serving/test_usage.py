@@ -32,7 +32,10 @@ class Engine:
             await send({"type": "http.response.body", "body": piece, "more_body": piece != DONE})
 
 
-def sent(engine: Engine, asked: dict[str, Any], num_parts: int = 1) -> list[bytes]:
+BY_THE_EDGE = (b"x-ratchet-edge", b"1")
+
+
+def sent(engine: Engine, asked: dict[str, Any], num_parts: int = 1, by_the_edge: bool = True) -> list[bytes]:
     """The pieces of the answer, to a request that arrives in parts."""
     body = json.dumps(asked).encode()
     size = len(body) // num_parts + 1
@@ -47,7 +50,7 @@ def sent(engine: Engine, asked: dict[str, Any], num_parts: int = 1) -> list[byte
         if message["type"] == "http.response.body":
             pieces.append(message["body"])
 
-    headers = [(b"content-length", str(len(body)).encode())]
+    headers = [(b"content-length", str(len(body)).encode()), *([BY_THE_EDGE] if by_the_edge else [])]
     scope = {"type": "http", "path": "/v1/chat/completions", "headers": headers}
     asyncio.run(Answers(engine)(scope, receive, send))
     return pieces
@@ -58,6 +61,10 @@ def test_a_client_that_did_not_ask_gets_the_usage_as_a_comment_and_no_chunk_more
     pieces = sent(Engine(), {"stream": True, "messages": []}, num_parts)
 
     assert pieces == [TEXT, USAGE.replace(b"data:", b":", 1), DONE]
+
+
+def test_who_asks_the_engine_itself_gets_what_it_says() -> None:
+    assert sent(Engine(), {"stream": True}, by_the_edge=False) == [TEXT, DONE]
 
 
 def test_a_client_that_asked_gets_the_chunk() -> None:
@@ -109,6 +116,6 @@ def test_a_client_that_hangs_up_before_it_has_asked_is_passed_on_as_that() -> No
 
     async def send(message: Message) -> None: ...
 
-    asyncio.run(Answers(app)({"type": "http", "path": "/v1/completions", "headers": []}, receive, send))
+    asyncio.run(Answers(app)({"type": "http", "path": "/v1/completions", "headers": [BY_THE_EDGE]}, receive, send))
 
     assert seen == ["http.disconnect"]

@@ -63,9 +63,23 @@ local function last_number(text, name, before)
   return found
 end
 
+-- An engine tells its usage in a comment of the stream where the client did not ask for it (serving/usage.py). It ends here:
+-- some clients take every line for data. Returns what may go on, and what waits for its other half.
+local function without_own_comments(text, begins_line)
+  text = (begins_line and "\n" or "") .. text
+  text = text:gsub("\n: {[^\n]*\n\n", "\n")
+  local half = text:find("\n: {[^\n]*\n?$") or text:find("\n: ?$")
+  local held = ""
+  if half then
+    text, held = text:sub(1, half), text:sub(half + 1)
+  end
+  return begins_line and text:sub(2) or text, held
+end
+
 function envoy_on_response(handle)
   local key, tail, pieces = key_of(handle), "", 0
   local prompt, completion
+  local held, begins_line = "", true
   local streams = (handle:headers():get("content-type") or ""):find("text/event-stream", 1, true) ~= nil
   for chunk in handle:bodyChunks() do
     local bytes = chunk:getBytes(0, chunk:length())
@@ -78,6 +92,12 @@ function envoy_on_response(handle)
       local _, events = bytes:gsub("\n\n", "")
       pieces = pieces + events
       charge(key, events)
+    end
+    if streams then
+      local shown
+      shown, held = without_own_comments(held .. bytes, begins_line)
+      begins_line = shown == "" and begins_line or shown:sub(-1) == "\n"
+      chunk:setBytes(shown)
     end
   end
   if prompt == nil then

@@ -5,11 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ratchet.clients.edge_keys import with_own_key
 from ratchet.clients.files import replace_file
 from ratchet.clients.router import KEY_NAME_HEADER, KEYS_FILTER
-from ratchet.clients.settings import Settings
-from ratchet.local.edge.envoy import typed
+from ratchet.serving.edge.envoy import typed
 
 API_KEYS = "filters.http.api_key_auth.v3.ApiKeyAuth"
 NO_KEYS = "filters.http.header_mutation.v3.HeaderMutation"
@@ -17,20 +15,19 @@ NO_KEYS = "filters.http.header_mutation.v3.HeaderMutation"
 AUTHORIZATION = "authorization"
 
 
-def keys_path(settings: Settings) -> Path:
-    return settings.state / "router" / "keys.json"
+KEYS_FILE = "keys.json"
 
 
-def write_keys(settings: Settings) -> None:
-    """Tell the edge who may ask. The file holds keys: it is its owner's alone. Raises BrokenKeys."""
-    keys_filter = _filter(with_own_key(settings))
+def write_keys(path: Path, keys: dict[str, str] | None) -> None:
+    """Tell the edge that watches `path`. The file holds keys: it is its owner's alone."""
+    keys_filter = _filter(keys)
     resource = {
         "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
         "name": KEYS_FILTER,
         "typed_config": keys_filter,
     }
     version = hashlib.sha256(json.dumps(keys_filter).encode()).hexdigest()
-    replace_file(keys_path(settings), json.dumps({"version_info": version, "resources": [resource]}, indent=1).encode())
+    replace_file(path, json.dumps({"version_info": version, "resources": [resource]}, indent=1).encode())
 
 
 def _filter(keys: dict[str, str] | None) -> dict[str, Any]:

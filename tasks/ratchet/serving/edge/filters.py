@@ -1,28 +1,28 @@
 """What a request of a user passes, in this order, before it is sent to a colour."""
 
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ratchet.clients.edge_keys import OWN
-from ratchet.clients.router import KEY_NAME_HEADER, KEYS_FILTER
-from ratchet.clients.settings import EdgeSettings, Settings
-from ratchet.local.edge.envoy import EXTENSIONS, extension, watched
-from ratchet.local.edge.keys import API_KEYS, NO_KEYS, keys_path
-from ratchet.local.edge.replies import SPENT_HEADER
+from ratchet.clients.router import EDGE_HEADER, KEY_NAME_HEADER, KEYS_FILTER
+from ratchet.clients.settings import EdgeSettings
+from ratchet.serving.edge.envoy import EXTENSIONS, extension, watched
+from ratchet.serving.edge.keys import API_KEYS, NO_KEYS
+from ratchet.serving.edge.replies import SPENT_HEADER
 
 MAX_KEYS = 10_000  # each has a bucket for its requests; Envoy's own bound is 20
 ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 NEVER_EMPTY = {"max_tokens": 1_000_000_000, "fill_interval": "60s"}
 
 
-def http_filters(settings: Settings) -> list[dict[str, Any]]:
-    edge = settings.edge
+def http_filters(edge: EdgeSettings, keys: Path) -> list[dict[str, Any]]:
     return [
         _strip(),
         {
             "name": KEYS_FILTER,
             "config_discovery": {
-                "config_source": watched(keys_path(settings)),
+                "config_source": watched(keys),
                 "type_urls": [EXTENSIONS + API_KEYS, EXTENSIONS + NO_KEYS],
             },
         },
@@ -36,7 +36,8 @@ def http_filters(settings: Settings) -> list[dict[str, Any]]:
 def _strip() -> dict[str, Any]:
     """Nobody says from outside what only the edge says inside."""
     removed = [{"remove": header} for header in (KEY_NAME_HEADER, SPENT_HEADER)]
-    return extension("ratchet.strip", NO_KEYS, mutations={"request_mutations": removed})
+    said = {"header": {"key": EDGE_HEADER, "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return extension("ratchet.strip", NO_KEYS, mutations={"request_mutations": [*removed, {"append": said}]})
 
 
 def _requests(per_minute: int) -> dict[str, Any]:

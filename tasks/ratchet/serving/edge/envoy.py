@@ -1,5 +1,6 @@
 """How Envoy names the types of its configuration."""
 
+from pathlib import Path
 from typing import Any
 
 EXTENSIONS = "type.googleapis.com/envoy.extensions."
@@ -14,7 +15,7 @@ def typed(message: str, **fields: Any) -> dict[str, Any]:
     return {"@type": EXTENSIONS + message, **fields}
 
 
-def watched(path: Any) -> dict[str, Any]:
+def watched(path: Path) -> dict[str, Any]:
     """A source of configuration: a file, read again whenever a new one is renamed into its place."""
     return {
         "resource_api_version": "V3",

@@ -1,0 +1,153 @@
+"""The edge's pod (helm/serving, edge.enabled): Envoy before the users' Service, with the laptop's keys, limits and log.
+
+python -m ratchet.serving.edge --users 0.0.0.0:8000 --admin 127.0.0.1:8709 --upstream support.ratchet.svc:8000
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ratchet.clients.edge_keys import FILE, BrokenKeys, read_keys
+from ratchet.clients.files import replace_file
+from ratchet.clients.http import http_client
+from ratchet.clients.router import HEALTH_PATH, RETRIED, ROUTES_NAME, STREAMED, USER_PATHS, WITHOUT_KEY
+from ratchet.clients.settings import EdgeSettings, Settings, load
+from ratchet.core import log as logs
+from ratchet.core.errors import RatchetError, TerminalError
+from ratchet.core.log import log
+from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envoy, upstream
+from ratchet.serving.edge.keys import KEYS_FILE, write_keys
+
+POLL_SECONDS = 1.0
+ADMIN_SECONDS = 5.0
+UPSTREAM = "users"
+
+
+class NoKeys(TerminalError, LookupError):
+    """On a cluster nobody is let in by the mere absence of a file."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """HOST:PORT."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        host, _, port = text.rpartition(":")
+        return cls(host, int(port))
+
+
+def main(arguments: list[str]) -> int:
+    logs.configure()
+    options = _parser().parse_args(arguments)
+    try:
+        return run(load(), options)
+    except RatchetError as error:
+        log.error(str(error), extra={"exit_code": error.exit_code})
+        return error.exit_code
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Envoy's exit code. Raises NoKeys, BrokenKeys before it is started."""
+    folder = settings.state / "edge"
+    keys = keys_of(settings)
+    write_keys(folder / KEYS_FILE, keys)
+    config = pod_config(settings.edge, folder, options.users, options.admin, options.upstream)
+    replace_file(folder / "envoy.json", json.dumps(config, indent=1).encode())
+    told_to_stop: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: told_to_stop.append(received))
+    with subprocess.Popen(envoy(Path(sys.executable), folder / "envoy.json"), start_new_session=True) as process:
+        while process.poll() is None and not told_to_stop:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_SECONDS)
+            keys = follow(settings, folder, keys)
+        drain(options.admin, options.drain_seconds)
+        process.terminate()
+    return process.returncode
+
+
+def keys_of(settings: Settings) -> dict[str, str]:
+    found = read_keys(settings)
+    if found is None:
+        raise NoKeys(
+            f"{settings.secrets / FILE} is not there: put it into the Secret that the chart names (docs/edge.md)"
+        )
+    return found
+
+
+def follow(settings: Settings, folder: Path, known: dict[str, str]) -> dict[str, str]:
+    """Kubernetes replaces a Secret's file under the pod. One that is broken changes nothing."""
+    try:
+        found = keys_of(settings)
+    except (NoKeys, BrokenKeys) as error:
+        log.error(str(error), extra={"meanwhile": "the keys as they were"})
+        return known
+    if found != known:
+        write_keys(folder / KEYS_FILE, found)
+        log.info("the edge took the keys", extra={"names": sorted(found)})
+    return found
+
+
+def drain(admin: Place, seconds: float) -> None:
+    """No new connections; wait for what is under way."""
+    import httpx
+
+    page = f"http://{admin.host}:{admin.port}"
+    deadline = time.monotonic() + seconds
+    log.info("draining", extra={"at_most_seconds": seconds})
+    with suppress(httpx.HTTPError):  # Envoy itself is gone
+        http_client().post(f"{page}/drain_listeners?graceful&skip_exit", timeout=ADMIN_SECONDS)
+        while time.monotonic() < deadline and _num_under_way(page):
+            time.sleep(POLL_SECONDS)
+
+
+def _num_under_way(page: str) -> int:
+    """Envoy's gauge of users' requests: "http.users.downstream_rq_active: 3"."""
+    asked = {"filter": r"^http\.users\.downstream_rq_active$"}
+    return int(http_client().get(f"{page}/stats", params=asked, timeout=ADMIN_SECONDS).text.rpartition(":")[2])
+
+
+def pod_config(edge: EdgeSettings, folder: Path, users: Place, admin: Place, behind: Place) -> dict[str, Any]:
+    """Traffic moves behind the edge, by the Service's selector: here is one upstream, and no colours."""
+    to_service = {"cluster": UPSTREAM, **STREAMED, "retry_policy": RETRIED}
+    health = {
+        "match": {"path": HEALTH_PATH},
+        "direct_response": {"status": 200},
+        "typed_per_filter_config": WITHOUT_KEY,
+    }
+    host = {
+        "name": ROUTES_NAME,
+        "domains": ["*"],
+        "routes": [health, *({"match": {"path": path}, "route": to_service} for path in USER_PATHS)],
+    }
+    return bootstrap(
+        users=address(users.host, users.port),
+        admin=address(admin.host, admin.port),
+        connections=connections(
+            edge, folder / KEYS_FILE, {"route_config": {"name": ROUTES_NAME, "virtual_hosts": [host]}}
+        ),
+        clusters=[upstream(UPSTREAM, "STRICT_DNS", address(behind.host, behind.port))],
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ratchet.serving.edge")
+    for name in ("users", "admin", "upstream"):
+        parser.add_argument(f"--{name}", type=Place.parse, required=True, metavar="HOST:PORT")
+    parser.add_argument("--drain-seconds", type=float, required=True)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
