@@ -8,6 +8,7 @@ from tests.fakes.serving_world import TASK, ServingWorld, serving_world
 
 from ratchet.bake.contract import BakeInputs, BakeSettings
 from ratchet.bake.run import NoWayBack, run
+from ratchet.clients.edge_keys import add_key, own_key
 from ratchet.clients.engine import LoadedModel
 from ratchet.core.rollout import RouterState, swapped_back, switched_to
 
@@ -55,6 +56,15 @@ def test_a_healthy_production_stays_and_the_ledger_says_so(place: ServingWorld) 
     assert outputs.num_requests >= SETTINGS.min_requests
     assert _users_on(place) == "b"
     assert place.ledger.events()[-1].kind == "baked"
+
+
+def test_an_edge_that_asks_for_keys_lets_bake_in_by_ratchets_own(place: ServingWorld) -> None:
+    add_key(place.world.settings, "mia")
+    place.green.key = own_key(place.world.settings)
+
+    outputs = run(inputs(place), place.world)
+
+    assert (outputs.verdict, outputs.num_failed) == ("PASS", 0)
 
 
 def test_baking_twice_is_recorded_once(place: ServingWorld) -> None:

@@ -98,3 +98,16 @@ def test_prices_are_off_unless_they_are_said(tmp_path: Path) -> None:
 def test_what_a_gpu_costs_is_asked_where_there_is_one(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="needs gpu_per_hour"):
         load(written(tmp_path, 'device = "cuda"\n[costs]\ncurrency = "EUR"\ncpu_per_hour = 0.10\n'))
+
+
+def test_the_edge_has_no_limits_but_a_requests_size_and_keeps_nothing_unless_it_is_said(tmp_path: Path) -> None:
+    edge = load(written(tmp_path, "")).edge
+
+    assert (edge.requests_per_minute, edge.tokens_per_minute, edge.tokens_per_day) == (None, None, None)
+    assert (edge.max_request_bytes, edge.capture_share) == (4 * 1024 * 1024, 0.0)
+
+
+@pytest.mark.parametrize("line", ["capture_share = 1.1", "tokens_per_day = 0", "request_per_minute = 60"])
+def test_a_limit_that_cannot_be_one_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(BadSettings, match="edge"):
+        load(written(tmp_path, f"[edge]\n{line}\n"))
