@@ -77,6 +77,8 @@ def release(recipe: Recipe) -> DAG:
         )
         tuned = finetune.output
 
+        parts = recipe.parts(tuned["adapter"], what["base"])
+
         measuring = recipe.measuring(data["test"], data["train"])
         evaluate_baseline = step(
             task_id="evaluate_baseline",
@@ -121,6 +123,7 @@ def release(recipe: Recipe) -> DAG:
                 "task": recipe.split_task.name,
                 "settings": recipe.stage,
                 "serving": recipe.serving,
+                "parts": parts,
             },
         )
         staged = stage.output
@@ -138,6 +141,7 @@ def release(recipe: Recipe) -> DAG:
                 "baseline_recipe_sha256": what["baseline_recipe_sha256"],
                 "baseline_record_sha256": what["baseline_record_sha256"],
                 "adapter": tuned["adapter"],
+                "lane": recipe.serving.lane,
                 "bundle": bundle["bundle"],
                 "dataset": what["rows"],
                 "train": data["train"],
@@ -194,6 +198,7 @@ def release(recipe: Recipe) -> DAG:
             "report": report.output["record"],
             "dataset": what["rows"],
             "recipe_sha256": recipe.sha256,
+            "parts": parts,
         }
         approve = ReleaseApproval(
             task_id="approve",

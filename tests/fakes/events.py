@@ -7,6 +7,7 @@ from typing import Any
 from ratchet.core.proposal import Proposal
 from ratchet.core.refs import FileRef, FolderRef, blob_uri
 from ratchet.core.releases import EventKind, Evidence, LedgerEvent
+from ratchet.core.serving import ServedParts
 from ratchet.promote.contract import PromoteInputs
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -20,13 +21,20 @@ def model(name: str) -> FolderRef:
     return FolderRef(uri=blob_uri(sha(name)), sha256=sha(name), bytes=1)
 
 
-def evidence(release: str, baseline: str = "a") -> Evidence:
+def parts(release: str) -> ServedParts:
+    """What serves a release of the adapter lane."""
+    return ServedParts(adapter=model(f"adapter of {release}"), base=model("base"))
+
+
+def evidence(release: str, baseline: str = "a", served_as: ServedParts | None = None) -> Evidence:
     return Evidence(
         candidate_sha256=sha(release),
         baseline_sha256=sha(baseline),
         bundle_sha256=sha(f"bundle {release}"),
         report_sha256=sha(f"report {release}"),
         recipe_sha256=sha("recipe"),
+        adapter_sha256=served_as.adapter.sha256 if served_as else None,
+        base_sha256=served_as.base.sha256 if served_as else None,
     )
 
 
@@ -35,7 +43,7 @@ def folder(sha256: str) -> FolderRef:
 
 
 def promotion(release: str = "b", baseline: str = "a", **fields: Any) -> PromoteInputs:
-    """What promote is asked for release; `fields` may change evidence, model, dataset_sha256 and approvers."""
+    """What promote is asked for release; `fields` may change evidence, model, parts, dataset_sha256, approvers."""
     bound: Evidence = fields.get("evidence", evidence(release, baseline))
     dataset_sha256 = fields.get("dataset_sha256", sha(f"data {release}"))
     proposal = Proposal(
@@ -47,6 +55,7 @@ def promotion(release: str = "b", baseline: str = "a", **fields: Any) -> Promote
         report=FileRef(uri=blob_uri(bound.report_sha256), sha256=bound.report_sha256, bytes=1),
         dataset=FileRef(uri=blob_uri(dataset_sha256), sha256=dataset_sha256, bytes=1),
         recipe_sha256=bound.recipe_sha256,
+        parts=fields.get("parts"),
     )
     return PromoteInputs(proposal=proposal, approvers=fields.get("approvers", ("mia", "noor")))
 
@@ -60,7 +69,7 @@ def event(kind: EventKind, release: str, **fields: Any) -> LedgerEvent:
         "release_id": release,
         "model": model(release),
         "dataset_sha256": None if kind == "bootstrap" else sha(f"data {release}"),
-        "evidence": evidence(release) if kind == "approved" else None,
+        "evidence": evidence(release, served_as=fields.get("parts")) if kind == "approved" else None,
     }
     return LedgerEvent(**{**made, **fields})
 

@@ -1,15 +1,15 @@
 """The inference engines behind the router: one per colour, each told what it is meant to serve.
 
 <state>/serving/blue.json            the intended state: a LoadedModel
-<state>/serving/models/<sha256>/     the model folders, fetched from the store
+<state>/serving/models/<sha256>/     merged models, bases and adapters, fetched from the store
 """
 
 import shutil
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from ratchet.clients.edge_counts import NoEdge, edge_counts
 from ratchet.clients.files import replace_file
@@ -23,7 +23,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Colour
-from ratchet.core.serving import ServingSettings
+from ratchet.core.serving import ServedParts, ServingSettings, lane_of
 
 COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
@@ -32,9 +32,27 @@ NUM_LOG_LINES = 12
 
 
 class LoadedModel(Contract):
+    """`model` is the evaluated model, whose digest it answers to; in the adapter lane `parts` are what is loaded."""
+
     release_id: str
     model: FolderRef
     serving: ServingSettings = ServingSettings()
+    parts: ServedParts | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_lane(self) -> Self:
+        self.serving.check_lane(self.parts)
+        return self
+
+    @property
+    def folders(self) -> tuple[FolderRef, ...]:
+        """All that must be on the engine's disk; of parts the base first."""
+        return (self.parts.base, self.parts.adapter) if self.parts else (self.model,)
+
+
+def to_load(release_id: str, model: FolderRef, parts: ServedParts | None, serving: ServingSettings) -> LoadedModel:
+    """A release as it went live: the lane is its own, the other settings are `serving`'s."""
+    return LoadedModel(release_id=release_id, model=model, parts=parts, serving=serving.in_lane(lane_of(parts)))
 
 
 class Engine(Protocol):
@@ -88,7 +106,8 @@ class SupervisedVllm:
         if self.loaded(colour) == model and self.supervisor.process(_program(colour)).runs:
             log.info("load skipped: it is there already", extra={"colour": colour, "release": model.release_id})
             return
-        self.store.fetch_folder(model.model, model_folder(self.folder, model.model))
+        for needed in model.folders:
+            self.store.fetch_folder(needed, model_folder(self.folder, needed))
         self._stop(colour)
         # Written between stop and start: killed here, the next call sees a stopped colour and starts it.
         replace_file(_intent_path(self.folder, colour), model.canonical_json())
@@ -134,8 +153,8 @@ class SupervisedVllm:
             time.sleep(POLL_SECONDS)
 
     def _forget_unused(self) -> None:
-        """Delete the model folders that no colour is meant to serve; a process that has one open keeps its bytes."""
-        kept = {model.model.sha256 for colour in COLOURS if (model := self.loaded(colour))}
+        """Delete the folders that no colour is meant to serve; a process that has one open keeps its bytes."""
+        kept = {needed.sha256 for colour in COLOURS if (model := self.loaded(colour)) for needed in model.folders}
         folder = self.folder / "models"
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name not in kept:

@@ -210,6 +210,12 @@ class Store:
                         raise
         return target
 
+    def listing(self, ref: FolderRef) -> dict[str, str]:
+        """The folder's files, path → sha256, without fetching them. Raises DigestMismatch, MissingObject."""
+        with self._temporary() as path:
+            self._fetch(_key(ref), ref.sha256, path)
+            return dict(json.loads(path.read_bytes()))
+
     def _fetch_entries(self, ref: FolderRef, temporary: Path) -> Path:
         listing = temporary / "listing"
         self._fetch(_key(ref), ref.sha256, listing)

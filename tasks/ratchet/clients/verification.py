@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from ratchet.clients import mlflow_rest
 from ratchet.clients.edge_keys import own_key
-from ratchet.clients.engine import model_folder, serving_folder
+from ratchet.clients.engine import LoadedModel, model_folder, serving_folder
 from ratchet.clients.ledger import BrokenJournal, EventRefused
 from ratchet.clients.openai import NotANumber, RequestRefused, chat, check_numbers, served_names
 from ratchet.clients.probe import QUESTION
@@ -13,10 +13,11 @@ from ratchet.clients.router import BrokenRoutes
 from ratchet.clients.settle import num_waiting
 from ratchet.clients.world import World
 from ratchet.core.errors import RatchetError, TerminalError, TransientError
-from ratchet.core.refs import digest_folder
+from ratchet.core.refs import FolderRef, digest_folder
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState
-from ratchet.core.verification import AtEdge, Facts, Heard
+from ratchet.core.serving import parts_named
+from ratchet.core.verification import AtEdge, Facts, Heard, files_of
 
 # Answers that are wrong by themselves; every other failure means that nobody could be asked.
 FAULTS = (BrokenJournal, EventRefused, BrokenRoutes, NotANumber)
@@ -76,11 +77,16 @@ class _OnThisMachine:
         return state.active_model
 
     def files(self, state: RouterState) -> str:
-        """The digest of the bytes that the active colour was told to serve."""
+        """The digests of the bytes that the active colour was told to load."""
         told = self.world.engine.loaded(state.active)
         if told is None:
             raise Strayed(f"{state.active} has the users, but was told to serve nothing")
-        folder = model_folder(serving_folder(self.world.settings), told.model)
+        if told.parts is None:
+            return self._digest(told.model)
+        return parts_named(self._digest(told.parts.adapter), self._digest(told.parts.base))
+
+    def _digest(self, ref: FolderRef) -> str:
+        folder = model_folder(serving_folder(self.world.settings), ref)
         if not folder.is_dir():
             raise Strayed(f"{folder} is not there")
         return digest_folder(folder)
@@ -96,14 +102,19 @@ class _InPods:
 
     def engine(self, state: RouterState) -> str:
         """The digest that the Deployment names, once each of its pods has generated a token under it."""
+        return self._told(state).model.sha256
+
+    def files(self, state: RouterState) -> str:
+        told = self._told(state)
+        return files_of(told.model.sha256, told.parts)
+
+    def _told(self, state: RouterState) -> LoadedModel:
         told = self.world.engine.loaded(state.active)
         if told is None or told.model.sha256 != state.active_model:
             raise Strayed(f"{state.active} was told to serve {told.model.sha256 if told else 'nothing'}")
         if problem := self.world.engine.problem(state.active, state.active_model):
             raise NobodyAnswers(problem)
-        return told.model.sha256
-
-    files = engine
+        return told
 
 
 def _events(world: World, line: str) -> Sequence[LedgerEvent]:

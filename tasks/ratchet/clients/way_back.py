@@ -6,7 +6,7 @@ The router knows the usual answer; the ledger is asked only for what is no longe
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ratchet.clients.engine import Engine, LoadedModel
+from ratchet.clients.engine import Engine, LoadedModel, to_load
 from ratchet.clients.probe import wait_until
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
@@ -32,8 +32,8 @@ class Target:
 
     def is_held_by(self, loaded: LoadedModel | None) -> bool:
         """Is this what a colour is meant to serve?"""
-        wanted = self.release.release_id, self.release.model.sha256
-        return loaded is not None and (loaded.release_id, loaded.model.sha256) == wanted
+        wanted = self.release.release_id, self.release.model.sha256, self.release.parts
+        return loaded is not None and (loaded.release_id, loaded.model.sha256, loaded.parts) == wanted
 
 
 def at_hand(state: RouterState, loaded: LoadedModel | None, to_release: str) -> Target | None:
@@ -54,7 +54,8 @@ def in_ledger(events: Sequence[LedgerEvent], state: RouterState, to_release: str
     """A release that was in production, to be loaded again on the colour without users.
 
     Args:
-        active: what the active colour holds: the ledger does not say how a release was served, so it is as this one.
+        active: what the active colour holds: the ledger says in which lane a release was served, but not by which
+            settings, so they are as this one's.
 
     Raises:
         NothingPrevious: the ledger has no such release.
@@ -64,7 +65,7 @@ def in_ledger(events: Sequence[LedgerEvent], state: RouterState, to_release: str
     if to is None:
         raise NothingPrevious(_nothing(history, state, to_release))
     serving = active.serving if active else ServingSettings()
-    return Target(other(state.active), LoadedModel(release_id=to.release_id, model=to.model, serving=serving))
+    return Target(other(state.active), to_load(to.release_id, to.model, to.parts, serving))
 
 
 def why_cold(engine: Engine, target: Target) -> str | None:

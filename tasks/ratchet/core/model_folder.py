@@ -30,8 +30,11 @@ def check_model_folder(folder: Path) -> None:
     _check_weights(folder)
 
 
-def check_safetensors(path: Path) -> None:
-    """Header and size of one safetensors file. Raises BadModelFolder, with byte counts where the file is cut off."""
+def check_safetensors(path: Path) -> list[str]:
+    """Header and size of one safetensors file; returns the names of its tensors.
+
+    Raises BadModelFolder, with byte counts where the file is cut off.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         header_bytes = int.from_bytes(file.read(_LENGTH_BYTES), "little")
@@ -39,25 +42,26 @@ def check_safetensors(path: Path) -> None:
             raise BadModelFolder(f"{path}: expected a safetensors header, got {size} bytes that do not begin with one")
         if size < _LENGTH_BYTES + header_bytes:
             raise _truncated(path, expected=f"a header of {_LENGTH_BYTES + header_bytes} bytes and data", size=size)
-        data_bytes = _data_bytes(path, file.read(header_bytes))
-    expected = _LENGTH_BYTES + header_bytes + data_bytes
+        ends = _tensor_ends(path, file.read(header_bytes))
+    expected = _LENGTH_BYTES + header_bytes + max(ends.values(), default=0)
     if size < expected:
         raise _truncated(path, expected=f"{expected} bytes", size=size)
     if size > expected:
         raise BadModelFolder(f"{path}: expected {expected} bytes by its header, got {size}; upload it again")
+    return list(ends)
 
 
 def _check_config(folder: Path) -> None:
-    config = _read_object(folder / "config.json", why="it describes the architecture")
+    config = read_object(folder / "config.json", why="it describes the architecture")
     _refuse_remote_code(folder / "config.json", config)
     if not config.get("model_type"):
         raise BadModelFolder(f"{folder / 'config.json'}: no model_type, so no architecture to load; add it")
 
 
 def _check_tokenizer(folder: Path) -> None:
-    _read_object(folder / "tokenizer.json", why="it is the tokenizer; save it with the model")
+    read_object(folder / "tokenizer.json", why="it is the tokenizer; save it with the model")
     path = folder / "tokenizer_config.json"
-    settings = _read_object(path, why="it holds the special tokens") if path.exists() else {}
+    settings = read_object(path, why="it holds the special tokens") if path.exists() else {}
     _refuse_remote_code(path, settings)
     template = folder / "chat_template.jinja"
     if not settings.get("chat_template") and not (template.is_file() and template.stat().st_size):
@@ -81,7 +85,7 @@ def _check_weights(folder: Path) -> None:
     if not shards:
         raise BadModelFolder(f"{folder}: no weights: expected model.safetensors, or shards and {INDEX}")
     if (folder / INDEX).exists():
-        named = set(_read_object(folder / INDEX, why="it lists the shards").get("weight_map", {}).values())
+        named = set(read_object(folder / INDEX, why="it lists the shards").get("weight_map", {}).values())
         missing = sorted(named - {shard.name for shard in shards})
         if missing:
             raise BadModelFolder(f"{folder}: {INDEX} names {', '.join(missing)}, not there; upload the shards again")
@@ -97,7 +101,8 @@ def _refuse_remote_code(path: Path, content: dict[str, Any]) -> None:
         )
 
 
-def _read_object(path: Path, why: str) -> dict[str, Any]:
+def read_object(path: Path, why: str) -> dict[str, Any]:
+    """A JSON object; `why` it must be there. Raises BadModelFolder."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -109,13 +114,11 @@ def _read_object(path: Path, why: str) -> dict[str, Any]:
     return content
 
 
-def _data_bytes(path: Path, header: bytes) -> int:
-    """How many bytes of data the header promises: the end of the last tensor."""
+def _tensor_ends(path: Path, header: bytes) -> dict[str, int]:
+    """Where each tensor's data ends, in bytes from the first one's beginning."""
     try:
         entries = json.loads(header)
-        return max(
-            (int(entry["data_offsets"][1]) for name, entry in entries.items() if name != "__metadata__"), default=0
-        )
+        return {name: int(entry["data_offsets"][1]) for name, entry in entries.items() if name != "__metadata__"}
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise BadModelFolder(f"{path}: the safetensors header is not what the format says: {error!r}") from error
 

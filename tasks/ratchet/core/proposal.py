@@ -6,10 +6,14 @@ from typing import Literal
 from ratchet.core.contract import Contract, Name, Sha256
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import Evidence, LedgerEvent
+from ratchet.core.serving import ServedParts
 
 
 class Proposal(Contract):
-    """A candidate with all that its approval binds: `report` is the decision record, `dataset` the training rows."""
+    """A candidate with all that its approval binds: `report` is the decision record, `dataset` the training rows.
+
+    `parts` are what would serve in the adapter lane; None where the merged candidate itself does.
+    """
 
     line: Name
     release_id: str
@@ -19,6 +23,7 @@ class Proposal(Contract):
     report: FileRef
     dataset: FileRef
     recipe_sha256: Sha256
+    parts: ServedParts | None = None
 
     @property
     def evidence(self) -> Evidence:
@@ -28,6 +33,8 @@ class Proposal(Contract):
             bundle_sha256=self.bundle.sha256,
             report_sha256=self.report.sha256,
             recipe_sha256=self.recipe_sha256,
+            adapter_sha256=self.parts.adapter.sha256 if self.parts else None,
+            base_sha256=self.parts.base.sha256 if self.parts else None,
         )
 
     def event(
@@ -42,6 +49,7 @@ class Proposal(Contract):
             asked_by=asked_by,
             release_id=self.release_id,
             model=self.candidate,
+            parts=self.parts,
             dataset_sha256=self.dataset.sha256,
             evidence=self.evidence,
             note=note,

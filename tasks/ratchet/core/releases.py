@@ -7,26 +7,33 @@ from pydantic import AwareDatetime, NonNegativeInt
 
 from ratchet.core.contract import Contract, Sha256
 from ratchet.core.refs import FolderRef
+from ratchet.core.serving import ServedParts
 
 Colour = Literal["blue", "green"]
 EventKind = Literal["bootstrap", "approved", "rejected", "promoting", "aborted", "promoted", "baked", "rolled_back"]
 
 
 class Evidence(Contract):
-    """What an approval binds. If any of these changed since, the approval is void."""
+    """What an approval binds. If any of these changed since, the approval is void.
+
+    `adapter_sha256` and `base_sha256`: what serves, where that is not the merged candidate itself.
+    """
 
     candidate_sha256: Sha256
     baseline_sha256: Sha256
     bundle_sha256: Sha256
     report_sha256: Sha256
     recipe_sha256: Sha256
+    adapter_sha256: Sha256 | None = None
+    base_sha256: Sha256 | None = None
 
 
 class LedgerEvent(Contract):
     """One line of the ledger. `seq` is set by the ledger when it appends; the chain of digests is the journal's own.
 
     `model` is the model that the event is about (for a roll-back: the one gone back to), `by` a user's name. Of a
-    decision `asked_by` is who started the run that asked for it; empty for one that started by its schedule.
+    decision `asked_by` is who started the run that asked for it; empty for one that started by its schedule. `parts`
+    are what serves in the adapter lane; None for a merged model, and for a roll-back, where the promotion says it.
     """
 
     schema_version: Literal[1] = 1
@@ -38,6 +45,7 @@ class LedgerEvent(Contract):
     asked_by: str = ""
     release_id: str
     model: FolderRef
+    parts: ServedParts | None = None
     dataset_sha256: Sha256 | None = None
     colour: Colour | None = None
     evidence: Evidence | None = None
@@ -49,6 +57,7 @@ class Production(Contract):
 
     release_id: str
     model: FolderRef
+    parts: ServedParts | None
     dataset_sha256: Sha256 | None
     seq: NonNegativeInt
     kind: EventKind
@@ -60,13 +69,12 @@ def production_history(events: Sequence[LedgerEvent]) -> list[Production]:
     history: list[Production] = []
     for event in events:
         if event.kind in ("bootstrap", "promoted"):
-            origin = _production(event, event.dataset_sha256, is_bootstrap=event.kind == "bootstrap")
-            history.append(origin)
+            history.append(_production(event, is_bootstrap=event.kind == "bootstrap"))
         elif event.kind == "rolled_back":
-            # Roll-back writes its event without the ledger at hand, so what the release was tuned on is looked up.
+            # Roll-back writes its event without the ledger at hand, so the rest of the release is looked up.
             before = find_release(history, event.release_id, event.model.sha256)
-            dataset_sha256 = before.dataset_sha256 if before else event.dataset_sha256
-            history.append(_production(event, dataset_sha256, is_bootstrap=bool(before and before.is_bootstrap)))
+            found = before or _production(event, is_bootstrap=False)
+            history.append(found.model_copy(update={"model": event.model, "seq": event.seq, "kind": event.kind}))
     return history
 
 
@@ -143,20 +151,20 @@ def refusal(events: Sequence[LedgerEvent], event: LedgerEvent) -> str | None:
     rules: dict[EventKind, tuple[bool, str]] = {
         "bootstrap": (not events, "a bootstrap is allowed only in an empty ledger"),
         "approved": (
-            event.evidence is not None and event.evidence.candidate_sha256 == event.model.sha256,
-            "an approval must carry evidence about exactly its own model",
+            event.evidence is not None and _is_about(event.evidence, event),
+            "an approval must carry evidence about exactly its own model, and about what serves it",
         ),
         "promoting": (
-            approval is not None and approval.kind == "approved" and _same(approval, event),
-            "no approval of this release with this model stands before it",
+            approval is not None and approval.kind == "approved" and _serves_same(approval, event),
+            "no approval of this release with this model, served so, stands before it",
         ),
         "aborted": (
             any(_same(intent, event) for intent in intents),
             "no intent to promote this release with this model stands",
         ),
         "promoted": (
-            any(_same(intent, event) for intent in intents),
-            "no intent to promote this release with this model stands since production last changed",
+            any(_serves_same(intent, event) for intent in intents),
+            "no intent to promote this release with this model, served so, stands since production last changed",
         ),
         "rolled_back": (
             find_release(history, event.release_id, event.model.sha256) is not None,
@@ -167,11 +175,12 @@ def refusal(events: Sequence[LedgerEvent], event: LedgerEvent) -> str | None:
     return None if allowed else reason
 
 
-def _production(event: LedgerEvent, dataset_sha256: Sha256 | None, is_bootstrap: bool) -> Production:
+def _production(event: LedgerEvent, is_bootstrap: bool) -> Production:
     return Production(
         release_id=event.release_id,
         model=event.model,
-        dataset_sha256=dataset_sha256,
+        parts=event.parts,
+        dataset_sha256=event.dataset_sha256,
         seq=event.seq,
         kind=event.kind,
         is_bootstrap=is_bootstrap,
@@ -180,3 +189,13 @@ def _production(event: LedgerEvent, dataset_sha256: Sha256 | None, is_bootstrap:
 
 def _same(one: LedgerEvent, two: LedgerEvent) -> bool:
     return (one.release_id, one.model.sha256) == (two.release_id, two.model.sha256)
+
+
+def _serves_same(one: LedgerEvent, two: LedgerEvent) -> bool:
+    return _same(one, two) and one.parts == two.parts
+
+
+def _is_about(evidence: Evidence, event: LedgerEvent) -> bool:
+    parts = (event.parts.adapter.sha256, event.parts.base.sha256) if event.parts else (None, None)
+    bound = evidence.candidate_sha256, evidence.adapter_sha256, evidence.base_sha256
+    return bound == (event.model.sha256, *parts)

@@ -6,6 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from ratchet.core.releases import Colour, LedgerEvent, Production, last_decision, previous_production, production
 from ratchet.core.rollout import RouterState
+from ratchet.core.serving import ServedParts
 
 Standing = Literal["ok", "differs", "cannot tell"]
 EXIT_DIFFERS, EXIT_CANNOT_TELL = 1, 3
@@ -35,8 +36,9 @@ class AtEdge:
 
 @dataclass(frozen=True)
 class Facts:
-    """Digests are of model folders. `files` was computed from bytes, at `files_where`; `engine` is the one under which
-    the active colour answered. `num_waiting` events are beside the router, not in the ledger yet.
+    """Digests are of model folders. `files` was computed from bytes, at `files_where`, as `files_of` spells it;
+    `engine` is the digest under which the active colour answered. `num_waiting` events are beside the router, not in
+    the ledger yet.
     """
 
     line: str
@@ -82,7 +84,7 @@ def verify(facts: Facts) -> list[Row]:
         _row(
             "served files",
             facts.files,
-            expected,
+            files_of(live.model.sha256, live.parts) if live else None,
             facts.files_where,
             "the engine verifies them at each start and fetches changed ones anew: find out who wrote there, and "
             "restart it when users can wait (`ratchet down`, `ratchet up`)",
@@ -90,6 +92,11 @@ def verify(facts: Facts) -> list[Row]:
         _edge(facts, live),
         *_aliases(facts, events, live),
     ]
+
+
+def files_of(model_sha256: str, parts: ServedParts | None) -> str:
+    """What an engine's folders should be: the model's digest, or those of adapter and base."""
+    return parts.digests if parts else model_sha256
 
 
 def exit_code(rows: Sequence[Row]) -> int:

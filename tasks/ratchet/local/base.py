@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ratchet.clients import guard
-from ratchet.clients.engine import COLOURS, LoadedModel
+from ratchet.clients.engine import COLOURS, to_load
 from ratchet.clients.process import OFFLINE, PATIENT
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -95,7 +95,7 @@ def bootstrap(world: World, recipe: Recipe, base: FolderRef) -> None:
     live, state = production(ledger.events()), world.router.read()
     if live is None:
         return
-    loaded = LoadedModel(release_id=live.release_id, model=live.model, serving=recipe.serving)
+    loaded = to_load(live.release_id, live.model, live.parts, recipe.serving)
     if state is None:
         colour = _colour_that_holds(world, live.model.sha256)
         world.engine.load(colour, loaded)

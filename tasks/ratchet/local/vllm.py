@@ -11,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from ratchet.clients.engine import COLOURS, LoadedModel, model_folder, read_intent, serving_folder
+from ratchet.clients.engine import COLOURS, model_folder, read_intent, serving_folder
 from ratchet.clients.settings import LOOPBACK, Settings, load
 from ratchet.clients.store import Store
 from ratchet.clients.world import bucket_of
 from ratchet.core import log as logs
 from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
-from ratchet.core.model_folder import check_model_folder
-from ratchet.core.refs import digest_folder
+from ratchet.core.refs import FolderRef, digest_folder
 from ratchet.serving.capture import CAPTURE_VARIABLE, forget
 from ratchet.serving.command import Listening, command, environment
 from ratchet.serving.middleware import COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+from ratchet.serving.weights import checked_weights
 
 SHUTDOWN_SECONDS = 60
 
@@ -50,15 +50,16 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     if intended is None:
         raise NothingIntended(f"{colour} is not meant to serve anything: a release or `ratchet up` says what")
     store = Store(bucket_of(settings), settings.scratch)
-    folder = verified_folder(store, serving_folder(settings), intended)
-    check_model_folder(folder)
-    log.info("starting vLLM", extra={"colour": colour, "release": intended.release_id, "model": folder.name[:12]})
+    weights = checked_weights(intended, lambda ref: verified_folder(store, serving_folder(settings), ref))
+    told = {"colour": colour, "release": intended.release_id, "model": intended.model.sha256[:12]}
+    log.info("starting vLLM", extra={**told, "lane": intended.serving.lane})
     port = settings.ports.blue if colour == "blue" else settings.ports.green
-    arguments = command(settings.recipe, intended, folder, settings.device, Listening(LOOPBACK, port, SHUTDOWN_SECONDS))
-    told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
-    told |= capture(settings)
+    listening = Listening(LOOPBACK, port, SHUTDOWN_SECONDS)
+    arguments = command(settings.recipe, intended, weights, settings.device, listening)
+    named = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
+    named |= capture(settings)
     cache = serving_folder(settings) / "cache"
-    os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, told))  # noqa: S606
+    os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, named))  # noqa: S606
 
 
 def capture(settings: Settings) -> dict[str, str]:
@@ -72,17 +73,17 @@ def capture(settings: Settings) -> dict[str, str]:
     }
 
 
-def verified_folder(store: Store, serving: Path, intended: LoadedModel) -> Path:
-    """The model's folder with the bytes that its digest names. Changed bytes are fetched anew, once.
+def verified_folder(store: Store, serving: Path, ref: FolderRef) -> Path:
+    """The folder with the bytes that its digest names. Changed bytes are fetched anew, once.
 
     Raises:
         TerminalError: the store has no such bytes either.
     """
-    folder = model_folder(serving, intended.model)
+    folder = model_folder(serving, ref)
     if folder.is_dir() and digest_folder(folder) != folder.name:
         log.warning("the model's files were changed on disk: fetched anew", extra={"folder": str(folder)})
         shutil.rmtree(folder)
-    return store.fetch_folder(intended.model, folder)  # what it fetches it verifies
+    return store.fetch_folder(ref, folder)  # what it fetches it verifies
 
 
 if __name__ == "__main__":

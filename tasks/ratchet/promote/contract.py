@@ -62,7 +62,7 @@ class PromoteInputs(Contract):
     Without `canary` all users move at once.
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     proposal: Proposal
     approvers: tuple[str, ...]
     approval_valid_hours: PositiveInt = 168

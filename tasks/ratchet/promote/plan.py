@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import Colour, LedgerEvent, Production, last_decision, production, production_history
 from ratchet.core.rollout import RouterState
+from ratchet.core.serving import ServedParts
 from ratchet.promote.contract import PromoteInputs
 
 CLOCK_TOLERANCE = timedelta(minutes=10)
@@ -26,11 +27,15 @@ class PreviewAway(TransientError, ConnectionError):
 
 @dataclass(frozen=True)
 class Preview:
-    """What the colour without users holds: its digest, and why it would not answer if it got traffic."""
+    """What the colour without users holds: its digest, and why it would not answer if it got traffic.
+
+    `parts` are what it was told to load instead of the model, in the adapter lane.
+    """
 
     colour: Colour
     model_sha256: str | None
     problem: str | None
+    parts: ServedParts | None = None
 
 
 def plan(
@@ -57,6 +62,11 @@ def plan(
             f"{_short(inputs.model.sha256)} of {inputs.release_id}: a later run was staged over it; "
             "run the release again"
         )
+    if preview.parts != inputs.proposal.parts:
+        raise NotStaged(
+            f"{preview.colour} serves the candidate as {_told(preview.parts)}, but {_told(inputs.proposal.parts)} was "
+            "approved; run the release again"
+        )
     if preview.problem:
         raise PreviewAway(f"{preview.colour} is not fit for users, so traffic stays where it is: {preview.problem}")
     return LedgerEvent(
@@ -66,6 +76,7 @@ def plan(
         by=approval.by,
         release_id=inputs.release_id,
         model=inputs.model,
+        parts=inputs.proposal.parts,
         dataset_sha256=inputs.dataset_sha256,
         colour=preview.colour,
         evidence=inputs.evidence,
@@ -136,6 +147,10 @@ def _changes(approval: LedgerEvent, inputs: PromoteInputs) -> list[str]:
         for name, (before, now) in pairs.items()
         if before != now
     ]
+
+
+def _told(parts: ServedParts | None) -> str:
+    return parts.digests if parts else "the merged model"
 
 
 def _short(sha256: str | None) -> str:

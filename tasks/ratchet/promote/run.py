@@ -83,7 +83,8 @@ def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) ->
     problem = None
     if not state.serves(inputs.release_id, inputs.model.sha256):
         problem = world.engine.failure(colour) or world.engine.problem(colour, inputs.model.sha256)
-    return Preview(colour=colour, model_sha256=loaded.model.sha256 if loaded else None, problem=problem)
+    held = loaded.model.sha256 if loaded else None
+    return Preview(colour=colour, model_sha256=held, problem=problem, parts=loaded.parts if loaded else None)
 
 
 def _move(world: World, state: RouterState, intent: LedgerEvent) -> tuple[RouterState, float]:

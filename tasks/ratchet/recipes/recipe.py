@@ -6,6 +6,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from ratchet.bake.contract import BakeSettings
 from ratchet.convert.contract import ConvertSettings
+from ratchet.core.adapter_folder import MAX_RANK
 from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.refs import FileRef
@@ -95,6 +96,19 @@ class Recipe(Contract):
                 f"{escalation:g}, {timeout:g}"
             )
         return self
+
+    @model_validator(mode="after")
+    def _adapter_fits_the_engine(self) -> Self:
+        if self.serving.lane == "adapter" and self.method.r > MAX_RANK:
+            raise ValueError(
+                f'serving.lane is "adapter", but the engine takes ranks up to {MAX_RANK}, got method.r = '
+                f'{self.method.r}: lower it, or serve the line merged (lane="merged")'
+            )
+        return self
+
+    def parts(self, adapter: Any, base: Any) -> dict[str, Any] | None:
+        """What the engine loads instead of the merged model, if the recipe wants that; FolderRefs, or promises."""
+        return {"adapter": adapter, "base": base} if self.serving.lane == "adapter" else None
 
     def pod_of(self, step: str) -> PodResources:
         return self.pods.get(step, PodResources())

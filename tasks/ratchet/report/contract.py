@@ -9,6 +9,7 @@ from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.evaluation import Score
 from ratchet.core.latency import StreamSummary
 from ratchet.core.refs import FileRef, FolderRef
+from ratchet.core.serving import Lane
 
 
 class TrainingSummary(Contract):
@@ -100,12 +101,14 @@ class ReportInputs(Contract):
 
     `prompts` is prepare's test split: the reports name samples by id, the page shows what was asked.
 
+    `lane`: would the candidate serve as its merged model, or as `adapter` on `origin.base`?
+
     `shares`: percent of the users who try the candidate first, one after the other; 0 copies their requests.
 
     `work` is shown and not bound (see record.py); None shows a page without what the run cost.
     """
 
-    contract_version: int = 3
+    contract_version: int = 4
     line: Name
     release_id: str
     recipe_sha256: Sha256
@@ -116,6 +119,7 @@ class ReportInputs(Contract):
     baseline_recipe_sha256: str
     baseline_record_sha256: str
     adapter: FolderRef
+    lane: Lane = "merged"
     bundle: FolderRef
     dataset: FileRef
     train: FileRef

@@ -58,8 +58,11 @@ def _why(check: CheckResult) -> str:
 
 def _what_goes_live(inputs: ReportInputs, verdict: Verdict) -> str:
     override = " This is an override: write the reason." if verdict == "INCONCLUSIVE" else ""
+    served_as = ""
+    if inputs.lane == "adapter":
+        served_as = f" (as adapter `{short(inputs.adapter.sha256)}` on base `{short(inputs.origin.base.sha256)}`)"
     return (
-        f"Would go live on `{inputs.serving.colour}`: model `{short(inputs.candidate.sha256)}`, tuned on "
+        f"Would go live on `{inputs.serving.colour}`: model `{short(inputs.candidate.sha256)}`{served_as}, tuned on "
         f"{inputs.data.num_rows:,} rows ({inputs.data.num_new_rows:,} new); in production now: "
         f"`{short(inputs.baseline.sha256)}` ({inputs.baseline_release_id}).{override}"
     )

@@ -1,7 +1,7 @@
 """The two containers of an engine's pod, `python -m ratchet.serving fetch` and `… serve` (helm/serving).
 
-`fetch` alone sees the store: it copies the model that the pod's annotation names, every byte verified. `serve` becomes
-vLLM (exec) on what is there.
+`fetch` alone sees the store: it copies what the pod's annotation names (a merged model, or a base and its adapter),
+every byte verified. `serve` becomes vLLM (exec) on what is there.
 """
 
 import os
@@ -18,9 +18,10 @@ from ratchet.clients.world import bucket_of
 from ratchet.core import log as logs
 from ratchet.core.errors import EXIT_DONE, RatchetError, TerminalError
 from ratchet.core.log import log
-from ratchet.core.model_folder import check_model_folder
+from ratchet.core.refs import FolderRef
 from ratchet.serving.command import Listening, command, environment
 from ratchet.serving.middleware import CLOSE_VARIABLE, COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+from ratchet.serving.weights import checked_weights
 
 LOADED_VARIABLE = "RATCHET_LOADED"
 MODELS = Path("/models")
@@ -57,20 +58,25 @@ def intended() -> LoadedModel:
 
 def fetch(model: LoadedModel) -> None:
     settings = load()
-    folder = Store(bucket_of(settings), settings.scratch).fetch_folder(model.model, MODELS / model.model.sha256)
-    check_model_folder(folder)
-    log.info("fetched", extra={"release": model.release_id, "model": folder.name[:12], "bytes": model.model.bytes})
+    store = Store(bucket_of(settings), settings.scratch)
+    checked_weights(model, lambda ref: store.fetch_folder(ref, _on_disk(ref)))
+    num_bytes = sum(ref.bytes for ref in model.folders)
+    log.info("fetched", extra={"release": model.release_id, "model": model.model.sha256[:12], "bytes": num_bytes})
 
 
 def serve(model: LoadedModel) -> NoReturn:
     settings, colour = load(), os.environ[COLOUR_VARIABLE]
     told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: model.release_id, MODEL_VARIABLE: model.model.sha256}
     kept = {name: os.environ[name] for name in (CLOSE_VARIABLE, "NVIDIA_VISIBLE_DEVICES") if name in os.environ}
-    folder = MODELS / model.model.sha256
-    arguments = command(settings.recipe, model, folder, settings.device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
+    weights = checked_weights(model, _on_disk)
+    arguments = command(settings.recipe, model, weights, settings.device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
     log.info("starting vLLM", extra={"colour": colour, "release": model.release_id})
     seen = environment(settings.state, settings.device, settings.step_threads or 1, {**told, **kept})
     os.execve(sys.executable, arguments, seen)  # noqa: S606
+
+
+def _on_disk(ref: FolderRef) -> Path:
+    return MODELS / ref.sha256
 
 
 if __name__ == "__main__":

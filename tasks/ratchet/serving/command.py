@@ -1,14 +1,17 @@
 """How vLLM is started, on a laptop and in a pod: its arguments and all of its environment."""
 
+import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.process import INHERITED, OFFLINE
+from ratchet.core.adapter_folder import engine_rank
 from ratchet.core.serving import ServingSettings
+from ratchet.serving.weights import Adapter, Weights
 
 KV_CACHE_GIB = 1
 # Longer than the edge keeps an idle connection (local/edge.py).
@@ -26,14 +29,14 @@ class Listening:
     shutdown_seconds: int
 
 
-def command(line: str, intended: LoadedModel, folder: Path, device: str, listening: Listening) -> list[str]:
+def command(line: str, intended: LoadedModel, weights: Weights, device: str, listening: Listening) -> list[str]:
     """vLLM's own `vllm` script does not start in the CPU build (its package metadata is missing): the module does."""
     serving = intended.serving
-    names = dict.fromkeys((line, intended.release_id, intended.model.sha256))
+    names = tuple(dict.fromkeys((line, intended.release_id, intended.model.sha256)))
     length = ("--max-model-len", str(serving.max_model_len)) if serving.max_model_len else ()
     return [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
-        *("--model", str(folder), "--served-model-name", *names),
+        *("--model", str(weights.model), *(_on_base(names, weights.adapter) if weights.adapter else _named(names))),
         *("--host", listening.host, "--port", str(listening.port)),
         *("--dtype", serving.dtype, "--max-num-seqs", str(serving.max_num_seqs), *length),
         *(("--enforce-eager",) if device == "cpu" else _on_gpus(serving)),
@@ -41,6 +44,23 @@ def command(line: str, intended: LoadedModel, folder: Path, device: str, listeni
         *("--shutdown-timeout", str(listening.shutdown_seconds)),
         *("--disable-uvicorn-access-log", "--no-enable-log-requests"),
     ]
+
+
+def _named(names: Iterable[str]) -> tuple[str, ...]:
+    return ("--served-model-name", *names)
+
+
+def _on_base(names: tuple[str, ...], adapter: Adapter) -> tuple[str, ...]:
+    """The adapter has the release's names, each with a slot of its own: none ever waits for another's.
+
+    The base must have a name, too: one that no release has, so that nothing takes the base for the candidate.
+    """
+    modules = (json.dumps({"name": name, "path": str(adapter.folder)}) for name in names)
+    return (
+        *_named((f"base-{adapter.base_sha256}",)),
+        *("--enable-lora", "--max-lora-rank", str(engine_rank(adapter.rank)), "--max-loras", str(len(names))),
+        *("--lora-modules", *modules),
+    )
 
 
 def _on_gpus(serving: ServingSettings) -> tuple[str, ...]:

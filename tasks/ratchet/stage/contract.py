@@ -1,13 +1,15 @@
 """stage: the candidate is loaded on the preview colour and proves itself there, without users."""
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from typing import Self
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.core.contract import Contract, Name
 from ratchet.core.latency import StreamSummary
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import Colour
-from ratchet.core.serving import ServingSettings
+from ratchet.core.serving import ServedParts, ServingSettings
 
 
 class StageSettings(Contract):
@@ -33,10 +35,11 @@ class StageInputs(Contract):
     """`prompts` is prepare's test split; the golden prompts are its first rows.
 
     `candidate_report` says what the evaluated model answered, sample by sample; `task` names the split's task in it:
-    the served model must answer its golden prompts as well as the evaluated one did.
+    the served model must answer its golden prompts as well as the evaluated one did. `parts` are loaded instead of
+    `model` in the adapter lane, and must answer as it did.
     """
 
-    contract_version: int = 3
+    contract_version: int = 4
     line: Name
     release_id: str
     model: FolderRef
@@ -45,6 +48,12 @@ class StageInputs(Contract):
     task: Name
     settings: StageSettings
     serving: ServingSettings = ServingSettings()
+    parts: ServedParts | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_lane(self) -> Self:
+        self.serving.check_lane(self.parts)
+        return self
 
 
 class StageOutputs(Contract):

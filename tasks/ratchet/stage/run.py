@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ratchet.clients.engine import Engine, LoadedModel
+from ratchet.clients.engine import Engine, to_load
 from ratchet.clients.openai import Answer, chat
 from ratchet.clients.world import World
 from ratchet.core.checks import CheckResult, join
@@ -13,6 +13,7 @@ from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState, other
+from ratchet.stage.adapter import check_parts
 from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
 from ratchet.stage.judge import judge_failures, judge_golden, judge_ratios
 from ratchet.stage.probe import Probed, endpoint, probe
@@ -23,6 +24,8 @@ def run(inputs: StageInputs, world: World) -> StageOutputs:
     settings, engine = inputs.settings, world.engine
     state = _state_before(inputs, world)
     preview = other(state.active)
+    if inputs.parts:
+        check_parts(inputs.model, inputs.parts, world)
     prompts = _prompts(inputs, world, settings.num_golden_prompts + settings.num_latency_probes)
     golden = prompts[: settings.num_golden_prompts]
     with _unloaded_if_it_fails(engine, preview):
@@ -80,7 +83,7 @@ def _prompts(inputs: StageInputs, world: World, count: int) -> tuple[Golden, ...
 
 def _load(inputs: StageInputs, engine: Engine, preview: Colour, prompts: Sequence[Golden]) -> float:
     """Seconds until it answered. It is asked for by digest: an engine that holds another model refuses."""
-    engine.load(preview, LoadedModel(release_id=inputs.release_id, model=inputs.model, serving=inputs.serving))
+    engine.load(preview, to_load(inputs.release_id, inputs.model, inputs.parts, inputs.serving))
     asked = [golden.prompt for golden in prompts]
     return wait_ready(engine, preview, inputs.model.sha256, asked, inputs.settings.ready_timeout_seconds)
 

@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.events import model
 from tests.fakes.supervisor import FakeSupervisor
 
-from ratchet.clients.engine import Engine, LoadedModel, SupervisedVllm, requests_in_flight
+from ratchet.clients.engine import Engine, LoadedModel, SupervisedVllm, requests_in_flight, to_load
 from ratchet.clients.settings import Ports, Settings
 from ratchet.clients.store import LocalBucket, MissingObject, Store
 from ratchet.clients.supervisor import SupervisorAway
 from ratchet.core.errors import TerminalError
+from ratchet.core.serving import ServedParts, ServingSettings
 
 
 class Place:
@@ -33,6 +35,11 @@ class Place:
         source.mkdir(parents=True, exist_ok=True)
         (source / "config.json").write_text(name)
         return LoadedModel(release_id=name, model=self.store.put_folder(source))
+
+    def on_base(self, name: str) -> LoadedModel:
+        """A release of the adapter lane, as the adapter `name` on the base; its merged model is in no store."""
+        parts = ServedParts(adapter=self.model(name).model, base=self.model("base").model)
+        return to_load(name, model(f"merged {name}"), parts, ServingSettings())
 
     def on_disk(self) -> set[str]:
         return {path.name for path in (self.folder / ".ratchet" / "serving" / "models").iterdir()}
@@ -138,6 +145,40 @@ def test_models_that_no_colour_serves_are_deleted(place: Place) -> None:
 
     place.engine.unload("green")
     assert place.on_disk() == {place.model("a").model.sha256}
+
+
+def test_in_the_adapter_lane_adapter_and_base_are_fetched_and_the_base_is_shared(place: Place) -> None:
+    base, a, b = (place.model(name).model.sha256 for name in ("base", "a", "b"))
+    place.engine.load("blue", place.on_base("a"))
+    shared = (place.folder / ".ratchet" / "serving" / "models" / base).stat().st_ino
+    place.engine.load("green", place.on_base("b"))
+    assert place.on_disk() == {base, a, b}
+
+    place.engine.unload("blue")
+
+    assert place.on_disk() == {base, b}
+    assert (place.folder / ".ratchet" / "serving" / "models" / base).stat().st_ino == shared  # not copied anew
+    assert place.engine.loaded("green") == place.on_base("b")
+
+
+@pytest.mark.parametrize("contradiction", [{"serving": {"lane": "merged"}}, {"parts": None}])
+def test_an_intended_state_of_no_lane_is_refused(place: Place, contradiction: dict[str, object]) -> None:
+    place.engine.load("blue", place.on_base("a"))
+    path = place.folder / ".ratchet" / "serving" / "blue.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | contradiction))
+
+    with pytest.raises(TerminalError, match=r"serving\.lane is '(merged|adapter)', but there are"):
+        place.engine.loaded("blue")
+
+
+def test_an_intended_state_from_before_there_were_lanes_is_a_merged_model(place: Place) -> None:
+    place.engine.load("blue", place.model("a"))
+    path = place.folder / ".ratchet" / "serving" / "blue.json"
+    fields = json.loads(path.read_bytes())
+    del fields["parts"], fields["serving"]["lane"]
+    path.write_text(json.dumps(fields))
+
+    assert place.engine.loaded("blue") == place.model("a")
 
 
 def test_a_process_that_came_back_after_a_crash_counts_as_failed_until_it_is_up(place: Place) -> None:

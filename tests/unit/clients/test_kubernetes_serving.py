@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from tests.fakes.cluster import FakeCluster
-from tests.fakes.events import model, sha
+from tests.fakes.events import model, parts, sha
 from tests.fakes.openai import Served, answering
 
 from ratchet.clients import kubernetes_router as routers
 from ratchet.clients.cluster import Absent, Conflict
-from ratchet.clients.engine import LoadedModel
+from ratchet.clients.engine import LoadedModel, to_load
 from ratchet.clients.kubernetes_engine import LOADED, KubernetesVllm
 from ratchet.clients.kubernetes_router import GatewayRouter, ServiceRouter
 from ratchet.clients.router import BrokenRoutes, EdgeLags, MovedMeanwhile, Router
@@ -73,6 +73,15 @@ def test_loading_says_what_and_how_many_in_one_write(cluster: FakeCluster, engin
     assert deployment(cluster)["spec"]["replicas"] == 3
     assert deployment(cluster)["spec"]["template"]["metadata"]["annotations"]["x"] == "y"
     assert cluster.num_patches == 1
+
+
+def test_pods_are_told_of_adapter_and_base_in_the_adapter_lane(cluster: FakeCluster, engine: KubernetesVllm) -> None:
+    on_base = to_load("b", model("b"), parts("b"), ServingSettings())
+    engine.load("green", on_base)
+
+    told = deployment(cluster)["spec"]["template"]["metadata"]["annotations"][LOADED]
+    assert engine.loaded("green") == LoadedModel.model_validate_json(told) == on_base
+    assert on_base.folders == (parts("b").base, parts("b").adapter)
 
 
 def test_what_is_there_already_is_not_loaded_again(cluster: FakeCluster, engine: KubernetesVllm) -> None:

@@ -1,10 +1,11 @@
 import pytest
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, sha, story
+from tests.fakes.events import RELEASED, ROLLED_BACK, event, model, parts, sha, story
 
-from ratchet.clients.engine import LoadedModel
+from ratchet.clients.engine import LoadedModel, to_load
 from ratchet.clients.way_back import NothingPrevious, Target, at_hand, in_ledger
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state, swapped_back, switched_to
+from ratchet.core.serving import ServingSettings
 
 ON_A = first_state("blue", "a", sha("a"), seq=0)
 ON_B = switched_to(ON_A, "green", "b", sha("b"), seq=2)
@@ -42,6 +43,27 @@ def test_what_is_no_longer_loaded_is_found_in_the_ledger_for_the_other_colour() 
     assert in_ledger(RELEASED, ON_B, "", None) == Target("blue", loaded("a"))
     assert in_ledger(THREE, ON_C, "", None) == Target("green", loaded("b"))
     assert in_ledger(THREE, ON_C, "a", None) == Target("green", loaded("a"))
+
+
+def test_a_release_goes_back_to_the_lane_that_it_was_in_whatever_is_live_now() -> None:
+    """Release "b" was an adapter on a base; "a" before it and "c" after it are merged models."""
+    as_adapter = [event(kind, "b", parts=parts("b")) for kind in ("approved", "promoting", "promoted")]
+    events = story(RELEASED[0], *as_adapter, event("approved", "c"), event("promoting", "c"), event("promoted", "c"))
+    settings = ServingSettings(max_num_seqs=3)
+
+    from_merged = in_ledger(events, ON_C, "", to_load("c", model("c"), None, settings)).release
+    from_adapter = in_ledger(events[:4], ON_B, "", to_load("b", model("b"), parts("b"), settings)).release
+
+    assert from_merged == to_load("b", model("b"), parts("b"), settings)
+    assert from_adapter == to_load("a", model("a"), None, settings)
+
+
+def test_the_same_candidate_from_another_adapter_is_not_what_was_released() -> None:
+    target = Target("green", to_load("b", model("b"), parts("b"), ServingSettings()))
+
+    assert target.is_held_by(to_load("b", model("b"), parts("b"), ServingSettings(replicas=2)))
+    assert not target.is_held_by(to_load("b", model("b"), parts("c"), ServingSettings()))
+    assert not target.is_held_by(loaded("b"))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 import pytest
-from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, sha, story
+from tests.fakes.events import RELEASED, ROLLED_BACK, event, evidence, model, parts, sha, story
 
 from ratchet.core.releases import (
     LedgerEvent,
@@ -11,6 +11,13 @@ from ratchet.core.releases import (
     production,
     production_history,
     refusal,
+)
+
+AS_ADAPTER = story(
+    event("bootstrap", "a"),
+    event("approved", "b", parts=parts("b")),
+    event("promoting", "b", parts=parts("b")),
+    event("promoted", "b", parts=parts("b")),
 )
 
 
@@ -55,6 +62,12 @@ def test_a_roll_back_keeps_what_is_known_about_the_release_it_goes_back_to() -> 
     assert (to_tuned.is_bootstrap, to_tuned.dataset_sha256) == (False, sha("data b"))
 
 
+def test_production_says_what_serves_it_after_a_roll_back_too() -> None:
+    back_and_forth = story(*AS_ADAPTER, event("rolled_back", "a"), event("rolled_back", "b"))
+
+    assert [entry.parts for entry in production_history(back_and_forth)] == [None, parts("b"), None, parts("b")]
+
+
 def test_a_release_is_found_only_with_the_model_that_it_had() -> None:
     history = production_history(RELEASED)
 
@@ -93,7 +106,13 @@ def test_an_intent_is_open_until_production_changes(events: list[LedgerEvent], i
         ([], event("approved", "b"), "must be a bootstrap"),
         (RELEASED[:1], event("approved", "b", evidence=None), "evidence"),
         (RELEASED[:1], event("approved", "b", evidence=evidence("c")), "evidence"),
+        (RELEASED[:1], event("approved", "b", parts=parts("b"), evidence=evidence("b")), "what serves it"),
+        (RELEASED[:1], event("approved", "b", evidence=evidence("b", served_as=parts("b"))), "what serves it"),
         (RELEASED[:1], event("promoting", "b"), "no approval"),
+        (RELEASED[:2], event("promoting", "b", parts=parts("b")), "no approval"),
+        (AS_ADAPTER[:2], event("promoting", "b"), "no approval"),
+        (AS_ADAPTER[:2], event("promoting", "b", parts=parts("c")), "no approval"),
+        (AS_ADAPTER[:3], event("promoted", "b", parts=parts("c")), "no intent"),
         (RELEASED[:2], event("promoting", "b", model=model("other")), "no approval"),
         (story(*RELEASED[:2], event("rejected", "b")), event("promoting", "b"), "no approval"),
         (RELEASED[:2], event("promoted", "b"), "no intent"),
@@ -110,7 +129,8 @@ def test_an_event_that_would_break_the_story_is_refused(
 
 
 def test_every_event_of_an_honest_story_is_allowed() -> None:
-    events = story(*ROLLED_BACK, event("approved", "b"), event("promoting", "b"), event("promoted", "b"))
+    again = (event(kind, "b", parts=parts("b")) for kind in ("approved", "promoting", "promoted"))
+    events = story(*ROLLED_BACK, *again, event("rolled_back", "a"))
 
     assert [refusal(events[:seq], entry) for seq, entry in enumerate(events)] == [None] * len(events)
 

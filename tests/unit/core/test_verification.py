@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.fakes.events import event, evidence, model, sha, story
+from tests.fakes.events import event, evidence, model, parts, sha, story
 
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state, swapped_back, switched_to
@@ -72,6 +72,44 @@ def test_what_differs_is_told_with_what_came_and_what_to_do(what: str, change: d
     assert row.where
     assert row.remedy
     assert exit_code(rows) == 1
+
+
+BOUND_AS_ADAPTER = evidence("b", served_as=parts("b"))
+AS_ADAPTER = replace(
+    FACTS,
+    ledger=Heard(
+        story(
+            event("bootstrap", "a"),
+            event("approved", "b", parts=parts("b")),
+            event("promoting", "b", parts=parts("b"), evidence=BOUND_AS_ADAPTER),
+            event("promoted", "b", parts=parts("b"), evidence=BOUND_AS_ADAPTER),
+        )
+    ),
+    files=Heard(parts("b").digests),
+)
+
+
+def test_in_the_adapter_lane_the_files_are_adapter_and_base() -> None:
+    rows = verify(AS_ADAPTER)
+
+    assert {row.standing for row in rows} == {"ok"}
+    assert _row(AS_ADAPTER, "served files").got == f"adapter {sha('adapter of b')} on base {sha('base')}"
+
+
+@pytest.mark.parametrize("served", [parts("c").digests, sha("b")], ids=["another adapter", "the merged model"])
+def test_what_serves_otherwise_than_it_was_approved_differs(served: str) -> None:
+    row = _row(replace(AS_ADAPTER, files=Heard(served)), "served files")
+
+    assert (row.standing, row.expected, row.got) == ("differs", parts("b").digests, served)
+
+
+def test_an_adapter_that_nobody_approved_differs() -> None:
+    events = list(AS_ADAPTER.ledger.value or ())
+    other = {"parts": parts("c"), "evidence": evidence("b", served_as=parts("c"))}
+    row = _row(replace(AS_ADAPTER, ledger=Heard([*events[:3], events[3].model_copy(update=other)])), "approval")
+
+    assert row.standing == "differs"
+    assert f"adapter: {sha('adapter of b')[:12]} approved, {sha('adapter of c')[:12]} promoted" in row.got
 
 
 @pytest.mark.parametrize(

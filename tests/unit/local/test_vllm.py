@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.clients.engine import LoadedModel
 from ratchet.clients.settings import EdgeSettings, Settings
 from ratchet.clients.store import DigestMismatch, LocalBucket, Store
-from ratchet.core.refs import digest_folder
+from ratchet.core.refs import FolderRef, digest_folder
 from ratchet.local import vllm
 from ratchet.serving.capture import CAPTURE_VARIABLE
 
@@ -18,17 +17,17 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def intended(tmp_path: Path, store: Store) -> LoadedModel:
+def model(tmp_path: Path, store: Store) -> FolderRef:
     source = tmp_path / "model"
     source.mkdir()
     (source / "weights").write_text("0123456789")
-    return LoadedModel(release_id="b", model=store.put_folder(source))
+    return store.put_folder(source)
 
 
-def test_the_model_comes_from_the_store_whole(tmp_path: Path, store: Store, intended: LoadedModel) -> None:
-    folder = vllm.verified_folder(store, tmp_path / "serving", intended)
+def test_the_model_comes_from_the_store_whole(tmp_path: Path, store: Store, model: FolderRef) -> None:
+    folder = vllm.verified_folder(store, tmp_path / "serving", model)
 
-    assert digest_folder(folder) == intended.model.sha256 == folder.name
+    assert digest_folder(folder) == model.sha256 == folder.name
 
 
 def _changed(folder: Path) -> None:
@@ -46,25 +45,25 @@ def _deleted(folder: Path) -> None:
 
 @pytest.mark.parametrize("tamper", [_changed, _added, _deleted])
 def test_changed_bytes_are_never_served(
-    tmp_path: Path, store: Store, intended: LoadedModel, tamper: Callable[[Path], None]
+    tmp_path: Path, store: Store, model: FolderRef, tamper: Callable[[Path], None]
 ) -> None:
-    tamper(vllm.verified_folder(store, tmp_path / "serving", intended))
+    tamper(vllm.verified_folder(store, tmp_path / "serving", model))
 
-    folder = vllm.verified_folder(store, tmp_path / "serving", intended)
+    folder = vllm.verified_folder(store, tmp_path / "serving", model)
 
-    assert digest_folder(folder) == intended.model.sha256
+    assert digest_folder(folder) == model.sha256
 
 
-def test_bytes_that_changed_in_the_store_too_are_refused(tmp_path: Path, store: Store, intended: LoadedModel) -> None:
+def test_bytes_that_changed_in_the_store_too_are_refused(tmp_path: Path, store: Store, model: FolderRef) -> None:
     blobs = [path for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()]
     blob = min(blobs, key=lambda path: path.stat().st_size)  # the other one is the folder's listing
     blob.chmod(0o644)
     blob.write_text("9876543210")
 
     with pytest.raises(DigestMismatch):
-        vllm.verified_folder(store, tmp_path / "serving", intended)
+        vllm.verified_folder(store, tmp_path / "serving", model)
 
-    assert not (tmp_path / "serving" / "models" / intended.model.sha256).exists()
+    assert not (tmp_path / "serving" / "models" / model.sha256).exists()
 
 
 @pytest.mark.parametrize("arguments", [[], ["purple"], ["blue", "green"]])

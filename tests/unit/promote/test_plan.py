@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, evidence, model, promotion, sha, story
+from tests.fakes.events import NOON, RELEASED, ROLLED_BACK, event, evidence, model, parts, promotion, sha, story
 
 from ratchet.core.errors import TerminalError
 from ratchet.core.releases import LedgerEvent
@@ -63,6 +63,45 @@ def test_an_approval_is_void_for_other_weights_or_other_data_under_the_same_rele
         plan(APPROVED, ON_A, READY, promotion(model=model("edited")), NOON)
     with pytest.raises(ApprovalVoid, match="dataset"):
         plan(APPROVED, ON_A, READY, promotion(dataset_sha256=sha("edited")), NOON)
+
+
+def on_base(name: str, **fields: object) -> PromoteInputs:
+    return promotion(evidence=evidence("b", served_as=parts(name)), parts=parts(name), **fields)
+
+
+def test_what_was_approved_as_adapter_on_a_base_goes_live_so() -> None:
+    approved = story(RELEASED[0], event("approved", "b", parts=parts("b")))
+
+    intent = plan(approved, ON_A, Preview("green", sha("b"), None, parts("b")), on_base("b"), NOON)
+
+    assert intent is not None
+    assert (intent.parts, intent.evidence) == (parts("b"), evidence("b", served_as=parts("b")))
+
+
+@pytest.mark.parametrize(
+    ("approved", "wanted", "why"),
+    [
+        (parts("b"), on_base("edited"), "adapter .* approved, .* now"),
+        (parts("b"), promotion(), "adapter .* approved, nothing now.* base"),
+        (None, on_base("b"), r"adapter \(nothing approved"),
+    ],
+    ids=["another adapter", "merged after all", "adapter after all"],
+)
+def test_an_approval_is_void_for_anything_else_that_would_serve(
+    approved: object, wanted: PromoteInputs, why: str
+) -> None:
+    events = story(RELEASED[0], event("approved", "b", parts=approved))
+
+    with pytest.raises(ApprovalVoid, match=why):
+        plan(events, ON_A, READY, wanted, NOON)
+
+
+@pytest.mark.parametrize("held", [None, parts("edited")], ids=["merged", "another adapter"])
+def test_a_preview_that_serves_the_candidate_otherwise_than_approved_gets_no_users(held: object) -> None:
+    approved = story(RELEASED[0], event("approved", "b", parts=parts("b")))
+
+    with pytest.raises(NotStaged, match=f"{sha('adapter of b')} on base {sha('base')} was approved"):
+        plan(approved, ON_A, Preview("green", sha("b"), None, held), on_base("b"), NOON)  # type: ignore[arg-type]
 
 
 def test_an_approval_is_void_when_its_evidence_is_not_about_its_model() -> None:
