@@ -12,6 +12,7 @@ import pytest
 
 from ratchet.core.checks import PreferenceCheck
 from ratchet.core.contract import Contract, digest_json
+from ratchet.core.serving import ServingSettings
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.steps import STEPS
 
@@ -85,6 +86,22 @@ def test_ratings_are_looked_for_right_before_a_gate_that_asks_raters(airflow_hom
     assert tasks["ratings"].downstream_task_ids == {"gate"}
     assert tasks["ratings"].upstream_task_ids == {"resolve", "finetune", "evaluate_candidate"}
     assert tasks["gate"].inputs["ratings"].operator.task_id == "ratings"
+
+
+def test_a_recipe_of_the_adapter_lane_stages_and_proposes_adapter_and_base(airflow_home: Path) -> None:
+    recipe = load_recipe("support", ROOT)
+    build = runpy.run_path(str(ROOT / "dags" / "release.py"))["release"]
+
+    merged = build(recipe).task_dict
+    tasks = build(recipe.model_copy(update={"serving": ServingSettings(lane="adapter")})).task_dict
+
+    assert merged["stage"].inputs["parts"] is merged["promote"].inputs["proposal"]["parts"] is None
+    assert (plain(merged["report"].inputs["lane"]), plain(tasks["report"].inputs["lane"])) == ("merged", "adapter")
+    for parts in (tasks["stage"].inputs["parts"], tasks["promote"].inputs["proposal"]["parts"]):
+        assert {name: (part.operator.task_id, part.key) for name, part in parts.items()} == {
+            "adapter": ("finetune", "adapter"),
+            "base": ("resolve", "base"),
+        }
 
 
 def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:

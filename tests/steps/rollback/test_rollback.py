@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.events import evidence, promotion, sha
+from tests.fakes.events import evidence, model, parts, promotion, sha
 from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
+from ratchet.clients.engine import LoadedModel, to_load
 from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import LedgerEvent
+from ratchet.core.serving import ServingSettings
 from ratchet.promote import run as promote
 from ratchet.rollback import run as rollback
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
@@ -45,6 +47,17 @@ def _release_c(place: ReleaseWorld) -> None:
     place.say("approved", "c", evidence=evidence("c", baseline="b"))
     promote.run(promotion("c", baseline="b"), place.world)
     place.switch.history.clear()
+
+
+def _release_c_as_adapter(place: ReleaseWorld) -> LoadedModel:
+    """As `_release_c`, as an adapter on a base; returns what blue holds then."""
+    on_base = to_load("c", model("c"), parts("c"), ServingSettings())
+    place.engines.held["blue"] = on_base
+    bound = evidence("c", baseline="b", served_as=parts("c"))
+    place.say("approved", "c", evidence=bound, parts=parts("c"))
+    promote.run(promotion("c", baseline="b", evidence=bound, parts=parts("c")), place.world)
+    place.switch.history.clear()
+    return on_base
 
 
 def test_the_previous_model_has_the_users_at_once_and_the_ledger_says_who_and_why(place: ReleaseWorld) -> None:
@@ -234,3 +247,31 @@ def test_before_the_platform_ever_ran_it_says_what_to_do(place: ReleaseWorld) ->
 
     with pytest.raises(TerminalError, match="ratchet up"):
         _roll_back(place)
+
+
+# from lane to lane
+
+
+def test_from_an_adapter_users_go_back_to_the_merged_model_at_once(place: ReleaseWorld) -> None:
+    _release_c_as_adapter(place)
+
+    outputs = _roll_back(place)
+
+    assert (outputs.release_id, outputs.cold_start, place.users_on, place.live) == ("b", False, "b", "b")
+    assert place.world.ledger("support").verify() == 8
+
+
+def test_what_is_no_longer_loaded_starts_cold_in_its_own_lane(place: ReleaseWorld) -> None:
+    """With the router's state and the ledger alone: the live release is of the other lane each time."""
+    on_base = _release_c_as_adapter(place)
+
+    del place.engines.held["green"]
+    to_merged = _roll_back(place)
+    assert (to_merged.release_id, to_merged.cold_start) == ("b", True)
+    assert place.engines.held["green"] == loaded("b")
+
+    del place.engines.held["blue"]
+    to_adapter = _roll_back(place, going_back(to_release="c"))
+    assert (to_adapter.release_id, to_adapter.cold_start) == ("c", True)
+    assert place.engines.held["blue"] == on_base
+    assert place.live == "c"

@@ -9,7 +9,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.steps.serving.models import PROMPTS
@@ -23,10 +25,20 @@ from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Ta
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state
+from ratchet.core.serving import ServedParts
 from ratchet.local import services
 
 ROOT = Path(__file__).parents[3]
 TASK = "intent"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """`said`: the log-probabilities of the merged model's answers, by transformers."""
+
+    model: FolderRef
+    parts: ServedParts
+    said: list[dict[str, Any]]
 
 
 class Serving:
@@ -52,6 +64,17 @@ class Serving:
         command = [self.settings.python("serve"), "-m", "tests.steps.serving.models", target, answer]
         subprocess.run([*command, *([fault] if fault else [])], check=True, cwd=ROOT, env=_environment())
         return self.world.store.put_folder(target)
+
+    def adapter(self, answer: str) -> Tuned:
+        """A candidate that says `answer`, tuned on the line's base, in the store."""
+        live = self.world.engine.loaded("blue")
+        assert live is not None
+        base, target = live.model, self.folder / "made" / f"tuned to say {answer}"
+        command = [self.settings.python("train"), "-m", "tests.steps.serving.adapter", self.folder / "made" / "base"]
+        subprocess.run([*command, base.sha256, answer, target], check=True, cwd=ROOT, env=_environment())
+        put = self.world.store.put_folder
+        parts = ServedParts(adapter=put(target / "adapter"), base=base)
+        return Tuned(put(target / "model"), parts, json.loads((target / "said.json").read_bytes()))
 
     def prompts(self, answer: str) -> FileRef:
         return self.world.store.put_bytes("\n".join(json.dumps(row) for row in _rows(answer)).encode())

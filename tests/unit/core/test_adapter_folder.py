@@ -1,50 +1,26 @@
-import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.events import sha
+from tests.fakes.folders import LAYER, make_adapter_folder
 
 from ratchet.core.adapter_folder import NotServable, check_adapter_folder, check_beside_weights
 from ratchet.core.errors import EXIT_TERMINAL
 from ratchet.core.model_folder import BadModelFolder
 
 BASE = sha("base")
-LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
-CONFIG: dict[str, Any] = {
-    "base_model_name_or_path": f"sha256:{BASE}",
-    "bias": "none",
-    "init_lora_weights": True,
-    "modules_to_save": None,
-    "peft_type": "LORA",
-    "r": 8,
-    "rank_pattern": {},
-    "use_dora": False,
-}
-
-
-def safetensors(*names: str) -> bytes:
-    header = json.dumps(
-        {name: {"dtype": "F32", "shape": [1], "data_offsets": [4 * i, 4 * i + 4]} for i, name in enumerate(names)}
-    ).encode()
-    return len(header).to_bytes(8, "little") + header + bytes(4 * len(names))
+Write = Callable[..., Path]
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """A LoRA adapter as finetune leaves it, with other fields and further tensors."""
-
-    def written(*more_tensors: str, **fields: Any) -> Path:
-        (tmp_path / "adapter_config.json").write_text(json.dumps(CONFIG | fields))
-        weights = safetensors(f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight", *more_tensors)
-        (tmp_path / "adapter_model.safetensors").write_bytes(weights)
-        return tmp_path
-
-    return written
+def write(tmp_path: Path) -> Write:
+    return partial(make_adapter_folder, tmp_path, BASE)
 
 
-def test_a_plain_adapter_is_servable_and_tells_its_rank(write: Callable[..., Path]) -> None:
+def test_a_plain_adapter_is_servable_and_tells_its_rank(write: Write) -> None:
     assert check_adapter_folder(write(), BASE) == 8
     assert check_adapter_folder(write(rank_pattern={"q_proj": 64}), BASE) == 64
 
@@ -65,9 +41,7 @@ def test_a_plain_adapter_is_servable_and_tells_its_rank(write: Callable[..., Pat
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_an_engine_would_not_serve_whole_is_refused(
-    write: Callable[..., Path], fields: dict[str, Any], why: str
-) -> None:
+def test_what_an_engine_would_not_serve_whole_is_refused(write: Write, fields: dict[str, Any], why: str) -> None:
     with pytest.raises(NotServable, match=why) as refused:
         check_adapter_folder(write(**fields), BASE)
 
@@ -76,19 +50,17 @@ def test_what_an_engine_would_not_serve_whole_is_refused(
 
 
 @pytest.mark.parametrize("tensor", ["base_model.model.model.embed_tokens.weight", f"{LAYER}.lora_magnitude_vector"])
-def test_trained_weights_beside_a_and_b_are_refused_whatever_the_config_says(
-    write: Callable[..., Path], tensor: str
-) -> None:
+def test_trained_weights_beside_a_and_b_are_refused_whatever_the_config_says(write: Write, tensor: str) -> None:
     with pytest.raises(NotServable, match=f"it trains {tensor}"):
         check_adapter_folder(write(tensor), BASE)
 
 
-def test_an_adapter_of_another_base_is_refused(write: Callable[..., Path]) -> None:
+def test_an_adapter_of_another_base_is_refused(write: Write) -> None:
     with pytest.raises(NotServable, match=f"trained on base sha256:{BASE}, expected sha256:{sha('other')}"):
         check_adapter_folder(write(), sha("other"))
 
 
-def test_a_cut_off_adapter_is_refused(write: Callable[..., Path]) -> None:
+def test_a_cut_off_adapter_is_refused(write: Write) -> None:
     weights = write() / "adapter_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
 
@@ -97,7 +69,7 @@ def test_a_cut_off_adapter_is_refused(write: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors"])
-def test_an_adapter_with_a_file_missing_is_refused(write: Callable[..., Path], name: str) -> None:
+def test_an_adapter_with_a_file_missing_is_refused(write: Write, name: str) -> None:
     folder = write()
     (folder / name).unlink()
 

@@ -1,14 +1,21 @@
-"""What a recipe must not say."""
+"""What a recipe must not say, and what follows from what it does."""
 
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from ratchet.core.serving import ServingSettings
+from ratchet.finetune.contract import QloraSettings
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
 
-ROOT = Path(__file__).parent.parent.parent.parent
+ROOT = Path(__file__).parents[3]
+AS_ADAPTER = ServingSettings(lane="adapter")
+
+
+def with_fields(**fields: object) -> Recipe:
+    return Recipe(**{**dict(load_recipe("support", ROOT)), **fields})
 
 
 @pytest.mark.parametrize(
@@ -23,10 +30,23 @@ def test_people_are_reminded_then_others_are_told_then_it_is_rejected(
         "approval_escalation_hours": escalation,
         "approval_timeout_hours": timeout,
     }
-    fields = {**dict(load_recipe("support", ROOT)), **hours}
 
     if is_taken:
-        assert Recipe(**fields).approval_timeout_hours == timeout
+        assert with_fields(**hours).approval_timeout_hours == timeout
     else:
         with pytest.raises(ValidationError, match="approval_reminder_hours < approval_escalation_hours < approval_tim"):
-            Recipe(**fields)
+            with_fields(**hours)
+
+
+def test_a_line_is_served_merged_unless_its_recipe_says_otherwise() -> None:
+    assert with_fields().parts("adapter", "base") is None
+    assert with_fields(serving=AS_ADAPTER).parts("adapter", "base") == {"adapter": "adapter", "base": "base"}
+
+
+@pytest.mark.parametrize("rank", [513, 1024])
+def test_a_rank_that_no_engine_takes_is_refused_before_anything_is_trained(rank: int) -> None:
+    with pytest.raises(ValueError, match=rf"takes ranks up to 512, got method\.r = {rank}"):
+        with_fields(serving=AS_ADAPTER, method=QloraSettings(r=rank))
+
+    assert with_fields(method=QloraSettings(r=rank)).method.r == rank  # merged, the rank is nobody's business
+    assert with_fields(serving=AS_ADAPTER, method=QloraSettings(r=512)).method.r == 512

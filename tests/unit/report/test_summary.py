@@ -27,6 +27,16 @@ def test_the_form_says_verdict_scores_checks_and_what_goes_live() -> None:
     assert "`ratchet report support-4f2a91c07b3d`" in text
 
 
+def test_the_form_names_adapter_and_base_where_they_would_serve() -> None:
+    inputs = evidence.inputs(lane="adapter")
+    adapter, base = inputs.adapter.sha256[:12], inputs.origin.base.sha256[:12]
+
+    text = summary_of(inputs)
+
+    assert f"model `cccccccccccc` (as adapter `{adapter}` on base `{base}`), tuned on" in text
+    assert "as adapter" not in summary_of(evidence.inputs())
+
+
 @pytest.mark.parametrize("num_checks", [1, 40])
 def test_the_form_stays_short_and_shows_what_did_not_pass(num_checks: int) -> None:
     many = tuple(evidence.check(f"check {i}", "PASS", "fine " * 80) for i in range(num_checks))
