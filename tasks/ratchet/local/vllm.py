@@ -20,8 +20,7 @@ from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef, digest_folder
 from ratchet.serving.capture import CAPTURE_VARIABLE, forget
-from ratchet.serving.command import Listening, command, environment
-from ratchet.serving.middleware import COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+from ratchet.serving.command import Listening, command, environment, told
 from ratchet.serving.weights import checked_weights
 
 SHUTDOWN_SECONDS = 60
@@ -51,15 +50,14 @@ def become_vllm(arguments: list[str]) -> NoReturn:
         raise NothingIntended(f"{colour} is not meant to serve anything: a release or `ratchet up` says what")
     store = Store(bucket_of(settings), settings.scratch)
     weights = checked_weights(intended, lambda ref: verified_folder(store, serving_folder(settings), ref))
-    told = {"colour": colour, "release": intended.release_id, "model": intended.model.sha256[:12]}
-    log.info("starting vLLM", extra={**told, "lane": intended.serving.lane})
+    served = {"release": intended.release_id, "model": intended.model.sha256[:12], "lane": intended.serving.lane}
+    log.info("starting vLLM", extra={"colour": colour, **served})
     port = settings.ports.blue if colour == "blue" else settings.ports.green
     listening = Listening(LOOPBACK, port, SHUTDOWN_SECONDS)
     arguments = command(settings.recipe, intended, weights, settings.device, listening)
-    named = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
-    named |= capture(settings)
+    said = told(settings.recipe, intended, colour) | capture(settings)
     cache = serving_folder(settings) / "cache"
-    os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, named))  # noqa: S606
+    os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, said))  # noqa: S606
 
 
 def capture(settings: Settings) -> dict[str, str]:

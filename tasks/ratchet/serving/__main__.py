@@ -19,8 +19,8 @@ from ratchet.core import log as logs
 from ratchet.core.errors import EXIT_DONE, RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
-from ratchet.serving.command import Listening, command, environment
-from ratchet.serving.middleware import CLOSE_VARIABLE, COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+from ratchet.serving.command import Listening, command, environment, told
+from ratchet.serving.middleware import CLOSE_VARIABLE, COLOUR_VARIABLE
 from ratchet.serving.weights import checked_weights
 
 LOADED_VARIABLE = "RATCHET_LOADED"
@@ -66,12 +66,12 @@ def fetch(model: LoadedModel) -> None:
 
 def serve(model: LoadedModel) -> NoReturn:
     settings, colour = load(), os.environ[COLOUR_VARIABLE]
-    told = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: model.release_id, MODEL_VARIABLE: model.model.sha256}
     kept = {name: os.environ[name] for name in (CLOSE_VARIABLE, "NVIDIA_VISIBLE_DEVICES") if name in os.environ}
     weights = checked_weights(model, _on_disk)
     arguments = command(settings.recipe, model, weights, settings.device, Listening(HOST, PORT, SHUTDOWN_SECONDS))
     log.info("starting vLLM", extra={"colour": colour, "release": model.release_id})
-    seen = environment(settings.state, settings.device, settings.step_threads or 1, {**told, **kept})
+    own = {**told(settings.recipe, model, colour), **kept}
+    seen = environment(settings.state, settings.device, settings.step_threads or 1, own)
     os.execve(sys.executable, arguments, seen)  # noqa: S606
 
 

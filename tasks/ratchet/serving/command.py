@@ -11,6 +11,8 @@ from ratchet.clients.engine import LoadedModel
 from ratchet.clients.process import INHERITED, OFFLINE
 from ratchet.core.adapter_folder import engine_rank
 from ratchet.core.serving import ServingSettings
+from ratchet.serving.middleware import COLOUR_VARIABLE, MODEL_VARIABLE, RELEASE_VARIABLE
+from ratchet.serving.names import NAMES_VARIABLE
 from ratchet.serving.weights import Adapter, Weights
 
 KV_CACHE_GIB = 1
@@ -32,7 +34,7 @@ class Listening:
 def command(line: str, intended: LoadedModel, weights: Weights, device: str, listening: Listening) -> list[str]:
     """vLLM's own `vllm` script does not start in the CPU build (its package metadata is missing): the module does."""
     serving = intended.serving
-    names = tuple(dict.fromkeys((line, intended.release_id, intended.model.sha256)))
+    names = _names(line, intended)
     length = ("--max-model-len", str(serving.max_model_len)) if serving.max_model_len else ()
     return [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server"),
@@ -40,10 +42,22 @@ def command(line: str, intended: LoadedModel, weights: Weights, device: str, lis
         *("--host", listening.host, "--port", str(listening.port)),
         *("--dtype", serving.dtype, "--max-num-seqs", str(serving.max_num_seqs), *length),
         *(("--enforce-eager",) if device == "cpu" else _on_gpus(serving)),
+        *(("--middleware", "ratchet.serving.names.OnlyTheRelease") if weights.adapter else ()),
         *("--middleware", "ratchet.serving.middleware.Answers"),
         *("--shutdown-timeout", str(listening.shutdown_seconds)),
         *("--disable-uvicorn-access-log", "--no-enable-log-requests"),
     ]
+
+
+def told(line: str, intended: LoadedModel, colour: str) -> dict[str, str]:
+    """What the middleware is told, as environment variables."""
+    said = {COLOUR_VARIABLE: colour, RELEASE_VARIABLE: intended.release_id, MODEL_VARIABLE: intended.model.sha256}
+    return {**said, NAMES_VARIABLE: " ".join(_names(line, intended))}
+
+
+def _names(line: str, intended: LoadedModel) -> tuple[str, ...]:
+    """The line's first."""
+    return tuple(dict.fromkeys((line, intended.release_id, intended.model.sha256)))
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
@@ -53,7 +67,8 @@ def _named(names: Iterable[str]) -> tuple[str, ...]:
 def _on_base(names: tuple[str, ...], adapter: Adapter) -> tuple[str, ...]:
     """The adapter has the release's names, each with a slot of its own: none ever waits for another's.
 
-    The base must have a name, too: one that no release has, so that nothing takes the base for the candidate.
+    The base must have a name, too: one that no release has, so that nothing takes the base for the candidate; and
+    nobody gets it by that name (serving/names.py).
     """
     modules = (json.dumps({"name": name, "path": str(adapter.folder)}) for name in names)
     return (

@@ -8,6 +8,7 @@ from tests.steps.serving.conftest import TASK, Serving, Tuned
 from tests.steps.serving.load import users, wait_for_requests
 from tests.steps.serving.models import PROMPTS
 
+from ratchet.clients.openai import served_names
 from ratchet.core.refs import digest_folder
 from ratchet.core.rollout import switched_to
 from ratchet.core.serving import ServingSettings
@@ -45,7 +46,7 @@ def staged(serving: Serving, tuned: Tuned) -> Iterator[StageOutputs]:
     serving.world.engine.unload("green")
 
 
-def _ask(url: str, model: str, prompt: str = PROMPTS[0]) -> httpx.Response:
+def _ask(url: str, model: str | None, prompt: str = PROMPTS[0]) -> httpx.Response:
     messages = [{"role": "user", "content": prompt}]
     body = {"model": model, "messages": messages, "max_tokens": 16, "temperature": 0, "logprobs": True}
     return httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60.0)
@@ -75,11 +76,13 @@ def test_its_log_probabilities_are_those_of_the_merged_model(
     assert max(differences) <= MAX_LOGPROB_DIFFERENCE
 
 
-def test_no_name_of_the_release_reaches_the_base(staged: StageOutputs, serving: Serving, tuned: Tuned) -> None:
+def test_no_name_and_no_missing_name_leads_to_the_base(staged: StageOutputs, serving: Serving, tuned: Tuned) -> None:
     url, base = serving.world.engine.url("green"), tuned.parts.base.sha256
+    names = ["support", "light", tuned.model.sha256]
 
-    assert {_text(_ask(url, name)) for name in ("support", "light", tuned.model.sha256)} == {"tuned"}
-    assert _ask(url, base).status_code == 404  # an engine that serves the base as a release of its own has this name
+    assert {_text(_ask(url, name)) for name in (*names, "", None)} == {"tuned"}
+    assert [_ask(url, name).status_code for name in (base, f"base-{base}")] == [404, 404]
+    assert list(served_names(url)) == names
 
 
 def test_only_the_base_that_users_have_already_and_the_adapter_are_on_disk(
