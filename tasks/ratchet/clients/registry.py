@@ -87,8 +87,10 @@ def follow_ledger(registry: Registry, line: str, events: Sequence[LedgerEvent]) 
         return True
     try:
         for release in filter(None, (live, previous)):
-            tags = {"ratchet.release_id": release.release_id, "ratchet.dataset_sha256": release.dataset_sha256 or ""}
-            registry.register(line, release.model, {name: value for name, value in tags.items() if value})
+            tags = {"release_id": release.release_id, "dataset_sha256": release.dataset_sha256 or ""}
+            if release.parts:  # served so, in the adapter lane
+                tags |= {"adapter_sha256": release.parts.adapter.sha256, "base_sha256": release.parts.base.sha256}
+            registry.register(line, release.model, {f"ratchet.{name}": value for name, value in tags.items() if value})
         registry.set_aliases(line, live.model.sha256, previous.model.sha256 if previous else None)
     except Exception as error:  # whatever goes wrong in a mirror must not fail what it mirrors
         log.warning("the registry's aliases stay behind the ledger until the next release", extra={"error": str(error)})
