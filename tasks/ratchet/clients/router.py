@@ -50,6 +50,9 @@ _ANOTHER_COLOUR_FIRST = {
         "update_frequency": 1,
     },
 }
+# Until a canary's request is given to production too: twice what a probe waits for a whole answer (clients/openai.py).
+# An answer that is not streamed begins when it is whole.
+FIRST_BYTE_SECONDS = 60
 TAKEN_TIMEOUT_SECONDS = 10.0
 POLL_SECONDS = 0.002
 
@@ -246,7 +249,25 @@ def _to_colours(state: RouterState) -> dict[str, Any]:
         "hash_policy": [{"header": {"header_name": CONVERSATION_HEADER}}],
         "request_mirror_policies": [{"cluster": state.shadow}] if state.shadow else [],
         **STREAMED,
-        "retry_policy": {**RETRIED, "retry_priority": _ANOTHER_COLOUR_FIRST},
+        **(_second_try_of_a_canary() if all(state.weights.values()) else {"retry_policy": RETRIED}),
+    }
+
+
+def _second_try_of_a_canary() -> dict[str, Any]:
+    """Production answers too where the candidate has not begun to: it died, or it hangs.
+
+    A request that waits is not taken from the candidate, which may be slow but alive: whichever engine begins first
+    answers, and the other try is ended. An answer that has begun is never tried again. Envoy knows no such rule for one
+    of two clusters, so production's share is tried again by production, three requests at a time (Envoy's default).
+    """
+    return {
+        "retry_policy": {
+            "retry_on": "connect-failure,refused-stream,reset",
+            "num_retries": 1,
+            "retry_priority": _ANOTHER_COLOUR_FIRST,
+            "per_try_timeout": f"{FIRST_BYTE_SECONDS}s",
+        },
+        "hedge_policy": {"hedge_on_per_try_timeout": True},
     }
 
 

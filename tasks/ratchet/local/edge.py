@@ -14,6 +14,9 @@ from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envo
 from ratchet.serving.edge.envoy import extension, watched
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
 
+# Envoy's default is 3 second tries at a time; the others would fail. As many as requests, which is 1024.
+_EVERYBODY_MAY_TRY_AGAIN = {"thresholds": [{"priority": "DEFAULT", "max_retries": 1024}]}
+
 
 def command(settings: Settings) -> list[str]:
     return envoy(settings.python("ops"), settings.state / "router" / "envoy.json")
@@ -52,10 +55,11 @@ def write_own_keys(settings: Settings) -> None:
 
 
 def _with_fallback(colour: Colour) -> dict[str, Any]:
-    """A canary's requests go to the other colour while its own cannot be connected to."""
+    """A canary's requests go to the other colour where its own cannot be connected to, or does not begin to answer."""
     return {
         "name": fallback_of(colour),
         "connect_timeout": "1s",
+        "circuit_breakers": _EVERYBODY_MAY_TRY_AGAIN,
         "lb_policy": "CLUSTER_PROVIDED",
         "cluster_type": extension(
             "envoy.clusters.aggregate", "clusters.aggregate.v3.ClusterConfig", clusters=[colour, other(colour)]

@@ -55,8 +55,11 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     port = settings.ports.blue if colour == "blue" else settings.ports.green
     listening = Listening(LOOPBACK, port, SHUTDOWN_SECONDS)
     arguments = command(settings.recipe, intended, weights, settings.device, listening)
-    said = told(settings.recipe, intended, colour) | capture(settings)
+    # Its processes talk over sockets that it leaves behind. A path from where it runs is short whatever the state
+    # folder's name, and a socket's path has at most 107 bytes.
+    said = told(settings.recipe, intended, colour) | capture(settings) | {"VLLM_RPC_BASE_PATH": "."}
     cache = serving_folder(settings) / "cache"
+    os.chdir(empty_folder(serving_folder(settings) / "sockets" / colour))
     os.execve(sys.executable, arguments, environment(cache, settings.device, settings.step_threads or 1, said))  # noqa: S606
 
 
@@ -82,6 +85,13 @@ def verified_folder(store: Store, serving: Path, ref: FolderRef) -> Path:
         log.warning("the model's files were changed on disk: fetched anew", extra={"folder": str(folder)})
         shutil.rmtree(folder)
     return store.fetch_folder(ref, folder)  # what it fetches it verifies
+
+
+def empty_folder(folder: Path) -> Path:
+    """Without what an earlier process of the same colour left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 if __name__ == "__main__":

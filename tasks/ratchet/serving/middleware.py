@@ -26,7 +26,7 @@ CLOSE_VARIABLE = "RATCHET_CLOSE_CONNECTIONS"
 
 
 class Answers:
-    """ASGI middleware; streams pass piece by piece."""
+    """ASGI middleware; a stream goes through as it comes."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -49,16 +49,25 @@ class Answers:
             await self.app(scope, receive, self._named(scope["path"], send))
 
     def _named(self, path: str, send: Send) -> Send:
+        """An answer's headers go out with its first token: vLLM begins a stream with a 200 before there is any, and
+        what has begun the edge cannot give to another engine.
+        """
+        held: Message | None = None
         answers = False
 
         async def named(message: Message) -> None:
-            nonlocal answers
+            nonlocal held, answers
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *self.headers]
+                held = {**message, "headers": [*message.get("headers", ()), *self.headers]}
                 answers = path in ANSWER_PATHS and message["status"] == 200
-            elif answers and message.get("body"):  # a stream begins with a 200 before there is any token
+                return
+            if answers and message.get("body"):
                 self.answered_at = time.monotonic()
-            await send(message)
+            if held and (message.get("body") or not message.get("more_body")):
+                await send(held)
+                held = None
+            if not held:
+                await send(message)
 
         return named
 

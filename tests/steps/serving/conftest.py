@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.steps.serving.models import PROMPTS
@@ -27,6 +27,9 @@ from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import first_state
 from ratchet.core.serving import ServedParts
 from ratchet.local import services
+
+if TYPE_CHECKING:
+    from tests.steps.serving.releases import Releases
 
 ROOT = Path(__file__).parents[3]
 TASK = "intent"
@@ -49,8 +52,11 @@ class Serving:
         config = folder / "ratchet.toml"
         ports = free_ports("edge", "edge_admin", "blue", "green")
         environments = load(ROOT / "ratchet.toml").python("ops").parents[2]
-        lines = [f'environments_dir = "{environments}"', "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
+        # MLflow's client works on a database as on a server.
+        places = [f'environments_dir = "{environments}"', f'tracking_uri = "sqlite:///{folder}/mlflow.db"']
+        lines = [*places, "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
         config.write_text("\n".join(lines) + "\n")
+        self.config = config
         self.settings: Settings = load(config)
         self.supervisor_config = self._write_supervisor_config(config)
 
@@ -61,8 +67,9 @@ class Serving:
     def model(self, answer: str, fault: str = "") -> FolderRef:
         """A model that says `answer`, in the store."""
         target = self.folder / "made" / (answer + fault)
-        command = [self.settings.python("serve"), "-m", "tests.steps.serving.models", target, answer]
-        subprocess.run([*command, *([fault] if fault else [])], check=True, cwd=ROOT, env=_environment())
+        if not target.is_dir():
+            command = [self.settings.python("serve"), "-m", "tests.steps.serving.models", target, answer]
+            subprocess.run([*command, *([fault] if fault else [])], check=True, cwd=ROOT, env=_environment())
         return self.world.store.put_folder(target)
 
     def adapter(self, answer: str) -> Tuned:
@@ -146,6 +153,15 @@ def started() -> Iterator[Serving]:
         finally:
             supervisord.terminate()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def releases(serving: Serving) -> Iterator["Releases"]:
+    from tests.steps.serving.releases import Releases  # which needs this module
+
+    made = Releases.loaded(serving)
+    yield made
+    made.end()
 
 
 def _rows(answer: str) -> list[dict[str, str]]:

@@ -13,15 +13,37 @@ import httpx
 
 from ratchet.clients.openai import RELEASE_HEADER
 
+AFTER_A_FAILURE_SECONDS = 0.05
+
+
+class Cut(ValueError):
+    """An answer that had begun did not come to its end."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A whole answer; times in seconds on the clock of time.perf_counter."""
+
+    begun_at: float
+    first_at: float
+    ended_at: float
+    release: str
+    text: str
+
 
 @dataclass
 class Users:
-    """`answers` counts whole answers by (release header, text); `failures` says what was wrong with the others."""
+    """`answers` counts whole answers by (release header, text); `failures` says what was wrong with the others.
+
+    With `num_tokens` every answer is as long, whatever the model says.
+    """
 
     url: str
     model: str
     prompt: str
+    num_tokens: int | None = None
     answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    seen: list[Answered] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -33,41 +55,56 @@ class Users:
         with httpx.Client(timeout=60.0, trust_env=False) as http:
             while not self.stop.is_set():
                 try:
-                    self.answers[self._stream(http)] += 1
+                    answered = self.ask(http)
                 except (httpx.HTTPError, ValueError) as error:
                     self.failures.append(f"{type(error).__name__}: {error}")
+                    self.stop.wait(AFTER_A_FAILURE_SECONDS)
+                else:
+                    self.answers[answered.release, answered.text] += 1
+                    self.seen.append(answered)
 
-    def _stream(self, http: httpx.Client) -> tuple[str, str]:
+    def ask(self, http: httpx.Client) -> Answered:
         """An engine that is stopped cuts a stream under HTTP 200, with an error event and a [DONE] after it."""
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "user", "content": self.prompt}],
-            "max_tokens": 32,
+            "max_tokens": self.num_tokens or 32,
             "temperature": 0,
             "stream": True,
+            **({"ignore_eos": True} if self.num_tokens else {}),
         }
-        text, ended = "", None
+        lines, first_at, begun_at = [], 0.0, time.perf_counter()
         with http.stream("POST", f"{self.url}/v1/chat/completions", json=body) as response:
             if response.status_code != httpx.codes.OK:
                 raise ValueError(f"HTTP {response.status_code}: {response.read()[:200]!r}")
-            lines = [line.removeprefix("data: ") for line in response.iter_lines() if line]
+            try:
+                for line in filter(None, response.iter_lines()):
+                    first_at = first_at or time.perf_counter()
+                    lines.append(line.removeprefix("data: "))
+            except httpx.HTTPError as error:
+                raise Cut(f"{type(error).__name__} after {len(lines)} lines") from error
             release = response.headers[RELEASE_HEADER]
-        if lines[-1] != "[DONE]":
-            raise ValueError(f"the stream ends with {lines[-1]!r}")
+        return Answered(begun_at, first_at, time.perf_counter(), release, self._text(lines))
+
+    def _text(self, lines: list[str]) -> str:
+        """Raises Cut unless the answer is whole."""
+        text, ended = "", None
+        if not lines or lines[-1] != "[DONE]":
+            raise Cut(f"the stream ends with {lines[-1:]!r}")
         for event in map(json.loads, lines[:-1]):
             if "error" in event:
-                raise ValueError(f"in the stream: {event['error']}")
+                raise Cut(f"in the stream: {event['error']}")
             for choice in event["choices"]:
                 text += choice["delta"].get("content") or ""
                 ended = choice["finish_reason"] or ended
-        if ended != "stop":
-            raise ValueError(f"the answer {text!r} ended with {ended!r}")
-        return release, text
+        if ended != ("length" if self.num_tokens else "stop"):
+            raise Cut(f"the answer {text!r} ended with {ended!r}")
+        return text
 
 
 @contextmanager
-def users(url: str, model: str, prompt: str, num_threads: int = 4) -> Iterator[Users]:
-    load = Users(url, model, prompt)
+def users(url: str, model: str, prompt: str, num_threads: int = 4, num_tokens: int | None = None) -> Iterator[Users]:
+    load = Users(url, model, prompt, num_tokens)
     threads = [threading.Thread(target=load.run) for _ in range(num_threads)]
     for thread in threads:
         thread.start()

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import httpx
@@ -107,6 +108,54 @@ def test_while_a_canarys_engine_is_gone_its_share_is_answered_by_production() ->
     assert counted is not None
     assert counted.num_failed >= counted.num_requests > 0  # nobody noticed, but the canary must
     assert {(answer.status_code, answer.headers[COLOUR_HEADER]) for answer in answers} == {(200, "blue")}
+
+
+def test_many_at_once_are_answered_while_a_canarys_engine_is_gone() -> None:
+    engines: dict[Colour, Served] = {
+        "blue": Served(models={"support"}, headers={COLOUR_HEADER: "blue"}, delay_seconds=0.5),
+        "green": Served(),
+    }
+    with edge_before(engines, **free_ports("green")) as place:
+        place.go(with_canary(ON_A, "b", sha("b"), 99))
+
+        answers = _ask_at_once(place, 16)
+
+    assert Counter(answers) == {(200, "blue"): 16}
+
+
+def test_what_a_hanging_candidate_does_not_begin_to_answer_production_answers(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
+    before = place.router.traffic("green")
+    place.engines["green"].delay_seconds = 20.0
+    place.go(with_canary(ON_A, "b", sha("b"), 99))
+
+    answers = _ask_at_once(place, 8)
+    counted = place.router.traffic("green")
+
+    assert Counter(answers) == {(200, "blue"): 8}
+    assert before is not None
+    assert counted is not None
+    assert counted.since(before).num_failed == 8  # nobody noticed, but the canary must
+    assert requests_in_flight(place.settings.ports, "green") == 0
+
+
+def test_a_slow_candidate_that_answers_first_is_not_cut(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
+    place.engines["green"].delay_seconds = 2.0
+    place.engines["blue"].delay_seconds = 20.0
+    place.go(with_canary(ON_A, "b", sha("b"), 99))
+
+    assert Counter(_ask_at_once(place, 4)) == {(200, "green"): 4}
+
+
+def _ask_at_once(place: Place, num_requests: int) -> list[tuple[int, str]]:
+    """Each in a conversation that is on green: of 100 of them 99 are."""
+    on_green = [f"conversation {number}" for number in range(num_requests)]
+    with ThreadPoolExecutor(num_requests) as users:
+        answers = users.map(place.ask, on_green)
+        return [(answer.status_code, answer.headers[COLOUR_HEADER]) for answer in answers]
 
 
 def test_requests_are_in_flight_until_they_are_answered(place: Place) -> None:

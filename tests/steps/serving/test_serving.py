@@ -161,4 +161,5 @@ def test_a_colour_is_unloaded_only_after_its_last_answer(
 def _assert_next_answer_is_from(release: str, serving: Serving) -> None:
     one = Users(serving.world.router.url(), "support", PROMPTS[1])
     with httpx.Client(timeout=60.0, trust_env=False) as http:
-        assert one._stream(http) == (release, release)
+        answered = one.ask(http)
+    assert (answered.release, answered.text) == (release, release)

@@ -107,6 +107,25 @@ def test_a_stream_that_has_begun_but_brings_no_token_is_no_proof() -> None:
     assert get(app, "/-/ready").status_code == 503
 
 
+def test_a_stream_begins_with_its_first_token() -> None:
+    sent: list[Message] = []
+
+    async def stream(scope: Message, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        assert sent == []
+        for body in (b"", b"par", b"cel"):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def keep(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": "/v1/chat/completions"}
+    asyncio.run(Answers(stream)(scope, None, keep))  # type: ignore[arg-type]
+
+    assert [message.get("status", message.get("body")) for message in sent] == [200, b"par", b"cel", b""]
+
+
 def test_a_refused_request_of_a_user_is_no_proof() -> None:
     engine = Engine(status=400)
     app = Answers(engine)
