@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -79,6 +79,12 @@ bench-probe: $(BIN)/pytest setup ## how much noise stage's load probe has, on tw
 STARTS ?= 3
 bench-lora: $(BIN)/pytest setup ## one candidate merged and as adapter on its base: bytes, starts, latency (docs/serving.md)
 	$(BIN)/python -m tests.benchmarks.lora --starts $(STARTS)
+
+SWITCHES ?= 20
+ROLLBACKS ?= 5
+STREAMS ?= 8
+bench-promotion: $(BIN)/pytest setup ## what a switch costs users, and steps killed at every moment: docs/promotion.md
+	$(BIN)/python -m tests.benchmarks.promotion --switches $(SWITCHES) --rollbacks $(ROLLBACKS) --streams $(STREAMS)
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)

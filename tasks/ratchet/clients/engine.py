@@ -29,6 +29,9 @@ COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NUM_LOG_LINES = 12
+# What Python, torch and vLLM say; of a process that the kernel killed for its memory, vLLM knows only that it is gone.
+MEMORY_SIGNS = ("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "died unexpectedly")
+OUT_OF_MEMORY = "it seems to have run out of memory: stop what else runs there, or serve a smaller model; "
 
 
 class LoadedModel(Contract):
@@ -135,8 +138,10 @@ class SupervisedVllm:
         ended_since = process.ended_at > intent.stat().st_mtime
         if not process.gave_up and not (ended_since and not _is_up(self.url(colour))):
             return None
-        lines = self.supervisor.tail(_program(colour)).strip().splitlines()[-NUM_LOG_LINES:]
-        return "\n".join([f"{_program(colour)} ended ({process.state.lower()}); the end of its log:", *lines])
+        log_end = self.supervisor.tail(_program(colour)).strip()
+        why = OUT_OF_MEMORY if any(sign in log_end for sign in MEMORY_SIGNS) else ""
+        told = f"{_program(colour)} ended ({process.state.lower()}); {why}the end of its log:"
+        return "\n".join([told, *log_end.splitlines()[-NUM_LOG_LINES:]])
 
     def _stop(self, colour: Colour) -> None:
         if self.supervisor.process(_program(colour)).runs:

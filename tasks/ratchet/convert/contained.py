@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ratchet.convert.preflight import MIB, disk_room
+from ratchet.clients.memory import MIB
+from ratchet.convert.preflight import disk_room
 from ratchet.core.errors import Cancelled, TerminalError, TransientError
 from ratchet.core.log import progress
 

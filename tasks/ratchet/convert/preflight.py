@@ -1,26 +1,17 @@
 """Is there room for a conversion? Asked before it starts, since a converter that runs dry dies late and says little."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room, mib
 from ratchet.core.errors import TerminalError, TransientError
 
-MIB = 1 << 20
 # Measured, fp32 weights of 12 MB and 606 MB: peak memory 0.8 and 3.5 GiB, so 4.8 bytes per byte, and twice that where
 # 16-bit weights become fp32. On disk: the model, its fp32 and int8 .tflite, the bundle, and the store's copy.
 _BASE_MEMORY_BYTES = 1024 * MIB
 _MEMORY_PER_MODEL_BYTE = 10
 _BASE_DISK_BYTES = 64 * MIB
 _DISK_PER_MODEL_BYTE = 8
-
-
-class NotEnoughMemory(TerminalError, MemoryError):
-    """This machine is too small for this model."""
-
-
-class MemoryBusy(TransientError, MemoryError):
-    """The machine is large enough, and others use it now."""
 
 
 class DiskTooSmall(TerminalError, OSError):
@@ -31,20 +22,12 @@ class DiskFull(TransientError, OSError):
     """The file system is large enough, and full now."""
 
 
-@dataclass(frozen=True)
-class Room:
-    """In bytes. What a conversion needs is compared with both: `total` is for ever, `free` is now."""
-
-    free: int
-    total: int
-
-
 def check_disk(model_bytes: int, folder: Path, room: Room) -> None:
     """Raises DiskTooSmall or DiskFull."""
     needed = _BASE_DISK_BYTES + _DISK_PER_MODEL_BYTE * model_bytes
     told = (
-        f"converting a model of {_mib(model_bytes)} needs {_mib(needed)} of disk in {folder}, "
-        f"and {_mib(room.free)} of {_mib(room.total)} are free"
+        f"converting a model of {mib(model_bytes)} needs {mib(needed)} of disk in {folder}, "
+        f"and {mib(room.free)} of {mib(room.total)} are free"
     )
     if needed > room.total:
         raise DiskTooSmall(f"{told}; move the state folder to a larger disk")
@@ -56,8 +39,8 @@ def check_memory(model_bytes: int, room: Room) -> None:
     """Raises NotEnoughMemory or MemoryBusy."""
     needed = _BASE_MEMORY_BYTES + _MEMORY_PER_MODEL_BYTE * model_bytes
     told = (
-        f"converting a model of {_mib(model_bytes)} needs {_mib(needed)} of memory, "
-        f"and {_mib(room.free)} of {_mib(room.total)} are available"
+        f"converting a model of {mib(model_bytes)} needs {mib(needed)} of memory, "
+        f"and {mib(room.free)} of {mib(room.total)} are available"
     )
     if needed > room.total:
         raise NotEnoughMemory(f"{told}; run the step where there is more memory, or raise its limit")
@@ -71,20 +54,3 @@ def disk_room(folder: Path) -> Room:
         folder = folder.parent
     found = os.statvfs(folder)
     return Room(free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize)
-
-
-def memory_room(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> Room:
-    """Of the machine, or of the container where that has less."""
-    lines = (proc / "meminfo").read_text("ascii").splitlines()
-    fields = {name: int(value.split()[0]) * 1024 for name, _, value in (line.partition(":") for line in lines)}
-    room = Room(free=fields["MemAvailable"], total=fields["MemTotal"])
-    try:
-        limit = int((cgroup / "memory.max").read_text("ascii"))  # "max", which is no number, means no limit
-        used = int((cgroup / "memory.current").read_text("ascii"))
-    except (OSError, ValueError):
-        return room
-    return Room(free=min(room.free, max(0, limit - used)), total=min(room.total, limit))
-
-
-def _mib(num_bytes: int) -> str:
-    return f"{num_bytes / MIB:,.0f} MiB"

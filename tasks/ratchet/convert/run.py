@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from ratchet.clients.memory import memory_room
 from ratchet.clients.world import World
 from ratchet.convert import preflight
 from ratchet.convert.bundle import LITERTLM, TFLITE
@@ -20,7 +21,7 @@ def run(inputs: ConvertInputs, world: World) -> ConvertOutputs:
         ConvertTimeout, ConvertCrashed, ConvertFailed, ConvertDiskFull: nothing is left of the attempt.
     """
     with world.scratch() as scratch:
-        preflight.check_memory(inputs.model.bytes, preflight.memory_room())
+        preflight.check_memory(inputs.model.bytes, memory_room())
         preflight.check_disk(inputs.model.bytes, scratch, preflight.disk_room(scratch))
         model = world.store.fetch_folder(inputs.model, scratch / "model")
         prompts = world.store.fetch_file(inputs.prompts, scratch / "prompts.jsonl")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.steps.serving.models import PROMPTS
 
+from ratchet.clients import guard
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.openai import EngineAway, chat
 from ratchet.clients.settings import Settings, load
@@ -23,7 +24,7 @@ from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, TaskReport, sample_id
 from ratchet.core.refs import FileRef, FolderRef
-from ratchet.core.releases import LedgerEvent
+from ratchet.core.releases import Colour, LedgerEvent
 from ratchet.core.rollout import first_state
 from ratchet.core.serving import ServedParts
 from ratchet.local import services
@@ -56,6 +57,7 @@ class Serving:
         places = [f'environments_dir = "{environments}"', f'tracking_uri = "sqlite:///{folder}/mlflow.db"']
         lines = [*places, "[ports]", *(f"{n} = {p}" for n, p in ports.items())]
         config.write_text("\n".join(lines) + "\n")
+        (folder / "containers").symlink_to(ROOT / "containers")  # whose locks are part of a step's key
         self.config = config
         self.settings: Settings = load(config)
         self.supervisor_config = self._write_supervisor_config(config)
@@ -110,6 +112,13 @@ class Serving:
         self.world.engine.load("blue", LoadedModel(release_id="base", model=model))
         self.world.router.write(first_state("blue", "base", model.sha256, seq=0), self.world.router.read())
 
+    def engine_pid(self, colour: Colour) -> int:
+        """Of the engine's server, which leads the group of all its processes."""
+        return _pid_of("--port", self.world.engine.url(colour).rsplit(":", 1)[1])
+
+    def edge_pid(self) -> int:
+        return _pid_of("-c", str(self.settings.state / "router" / "envoy.json"))
+
     def wait_answering(self) -> None:
         def answers() -> bool:
             try:
@@ -118,7 +127,7 @@ class Serving:
                 assert (why := self.world.engine.failure("blue")) is None, why
                 return False
 
-        _wait(answers, 300)
+        wait(answers, 300)
 
     def _write_supervisor_config(self, config: Path) -> Path:
         """As the platform writes it, without Airflow and MLflow."""
@@ -146,7 +155,7 @@ def started() -> Iterator[Serving]:
     command = [ROOT / ".venv" / "bin" / "supervisord", "--nodaemon", "-c", made.supervisor_config]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=_environment()) as supervisord:
         try:
-            _wait((made.settings.state / "supervisor.sock").exists, 20)
+            wait((made.settings.state / "supervisor.sock").exists, 20)
             made.bootstrap(made.model("base"))
             made.wait_answering()
             yield made
@@ -155,17 +164,31 @@ def started() -> Iterator[Serving]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def releases(serving: Serving) -> Iterator["Releases"]:
+    """The release that has the users, "base" on blue, and one that waits, "tuned" on green."""
     from tests.steps.serving.releases import Releases  # which needs this module
 
     made = Releases.loaded(serving)
     yield made
-    made.end()
+    made.back_to_base()
 
 
 def _rows(answer: str) -> list[dict[str, str]]:
     return [{"id": str(number), "prompt": prompt, "answer": answer} for number, prompt in enumerate(PROMPTS)]
+
+
+def _pid_of(*arguments: str) -> int:
+    """Of the process with these arguments; not of its guard, which has them too."""
+    wanted = "\0".join(arguments) + "\0"
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found = path.read_text("utf-8", "replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if wanted in found and str(guard.__file__) not in found:
+            return int(path.parent.name)
+    raise LookupError(f"no process runs with {arguments}")
 
 
 def _environment() -> dict[str, str]:
@@ -181,7 +204,7 @@ def free_ports(*names: str) -> dict[str, int]:
     return ports
 
 
-def _wait(reached: Callable[[], bool], timeout_seconds: float) -> None:
+def wait(reached: Callable[[], bool], timeout_seconds: float) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not reached():
         assert time.monotonic() < deadline, f"not reached after {timeout_seconds} s"

@@ -1,9 +1,8 @@
-"""Kill a step's process before and after each of its effects, look, run the step again, look again; users ask on."""
+"""Kill a step's process after each of its effects, look, run the step again, look again; users ask on."""
 
 import itertools
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ class Crash:
     """`left`: the router's state when the process was dead. Requests and failures are those until it was mended."""
 
     step: str
-    moment: str
+    effect: str
     left: RouterState
     mended_seconds: float
     num_requests: int
@@ -42,7 +41,7 @@ class Crash:
 
 
 def crashed_promotions(releases: Releases, load: Users) -> Iterator[Crash]:
-    """One per moment of a promotion with a canary of two shares. Raises AssertionError for what is not sound."""
+    """One per effect of a promotion with a canary of two shares. Raises AssertionError for what is not sound."""
     for number in itertools.count():
         wanted, asked = releases.waiting, releases.approved(QUICK_CANARY)
         crash = _crashed(releases, load, number, "promote", asked, promote.run)
@@ -53,7 +52,7 @@ def crashed_promotions(releases: Releases, load: Users) -> Iterator[Crash]:
 
 
 def crashed_rollbacks(releases: Releases, load: Users) -> Iterator[Crash]:
-    """One per moment of a roll-back to the release before. Raises AssertionError for what is not sound."""
+    """One per effect of a roll-back to the release before. Raises AssertionError for what is not sound."""
     for number in itertools.count():
         wanted = releases.live
         promote.run(releases.approved(), releases.serving.world)
@@ -68,10 +67,10 @@ def crashed_rollbacks(releases: Releases, load: Users) -> Iterator[Crash]:
 def _crashed(
     releases: Releases, load: Users, number: int, step: str, asked: Contract, run: Callable[[Any, World], object]
 ) -> Crash | None:
-    """None when the step has no moment of that number: it ran to its end."""
+    """None when the step has no effect of that number: it ran to its end."""
     num_requests, num_failures = load.num_requests, len(load.failures)
-    moment = _die(releases, number, step, asked)
-    if moment is None:
+    effect = _die(releases, number, step, asked)
+    if effect is None:
         return None
     releases.assert_sound()
     left = releases.state
@@ -83,12 +82,12 @@ def _crashed(
     releases.assert_told()
     wait_for_requests(load, 4)
     failures = tuple(load.failures[num_failures:])
-    return Crash(step, moment, left, mended_seconds, load.num_requests - num_requests, failures)
+    return Crash(step, effect, left, mended_seconds, load.num_requests - num_requests, failures)
 
 
 def _die(releases: Releases, number: int, step: str, asked: Contract) -> str | None:
-    """The moment at which the process died; None when it ended before."""
-    command = [sys.executable, "-m", "tests.steps.serving.mortal", str(number), step, "-"]
+    """The effect after which the process died; None when it ended before."""
+    command = [releases.serving.settings.python("ops"), "-m", "tests.steps.serving.mortal", str(number), step, "-"]
     done = subprocess.run(
         command,
         input=asked.canonical_json(),
@@ -99,5 +98,4 @@ def _die(releases: Releases, number: int, step: str, asked: Contract) -> str | N
         check=False,
     )
     assert done.returncode in (0, -9), done.stderr.decode()[-2000:]
-    moments = done.stdout.decode().split("\n{")[0].splitlines()
-    return moments[-1] if done.returncode else None
+    return done.stdout.decode().splitlines()[-1] if done.returncode else None

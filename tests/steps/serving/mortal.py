@@ -1,8 +1,8 @@
-"""A step's own process that dies by SIGKILL at one of its effects: nothing of it can clean up, as when a machine fails.
+"""A step's own process that dies by SIGKILL after one of its effects: nothing of it can clean up.
 
-python -m tests.steps.serving.mortal MOMENT STEP INPUTS        (in the ops environment)
+python -m tests.steps.serving.mortal NUMBER STEP INPUTS        (in the ops environment)
 
-MOMENT 0 is before the first effect, 1 after it, 2 before the second. stdout: a line for each moment that came.
+NUMBER 0 is the first effect. stdout has a line for each effect that there was.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from typing import Any
 from ratchet.__main__ import main
 from ratchet.clients.registry import MlflowRegistry
 
-MOMENTS = itertools.count()
+NUMBERS = itertools.count()
 # What others see of a step: a record in the store, the router's file, a waiting event, MLflow's rows.
 EFFECTS: tuple[tuple[Any, str], ...] = (
     (os, "link"),
@@ -26,21 +26,16 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
 )
 
 
-def mortal(name: str, effect: Callable[..., Any], dies_at: int) -> Callable[..., Any]:
+def mortal(name: str, effect: Callable[..., Any], dies_after: int) -> Callable[..., Any]:
     def burned(*args: Any, **options: Any) -> Any:
-        what = Path(args[1]).name if isinstance(args[1], Path) else name
-        _reach(f"before {what}", dies_at)
         result = effect(*args, **options)
-        _reach(f"after {what}", dies_at)
+        what = Path(args[1]).name if isinstance(args[1], Path) else name
+        os.write(1, f"{what}\n".encode())  # not sys.stdout, which a step's outputs own
+        if next(NUMBERS) == dies_after:
+            os.kill(os.getpid(), signal.SIGKILL)
         return result
 
     return burned
-
-
-def _reach(moment: str, dies_at: int) -> None:
-    os.write(1, f"{moment}\n".encode())  # not sys.stdout, which a step's outputs own
-    if next(MOMENTS) == dies_at:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

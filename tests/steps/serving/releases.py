@@ -53,10 +53,8 @@ class Releases:
         engine.load("green", LoadedModel(release_id=name, model=model))
         return wait_ready(engine, "green", model.sha256, PROMPTS, 300)
 
-    def end(self) -> None:
-        """As it was before: "base" has the users, green is empty."""
-        rollback.run(self.going_back("the tests end", to="base"), self.serving.world)
-        self.serving.world.engine.unload("green")
+    def back_to_base(self) -> None:
+        rollback.run(self.going_back("the test ends", to="base"), self.serving.world)
 
     @property
     def state(self) -> RouterState:
@@ -75,8 +73,11 @@ class Releases:
         assert loaded is not None
         return loaded.release_id
 
-    def approved(self, canary: CanarySettings | None = None) -> PromoteInputs:
-        """What promote is asked to do with the waiting release, which was approved just now."""
+    def approved(self, canary: CanarySettings | None = None, evaluated_as: str = "") -> PromoteInputs:
+        """What promote is asked to do with the waiting release, which was approved just now.
+
+        `evaluated_as`: what it said to everything when it was evaluated; what it says now, if not given.
+        """
         serving, name, model = self.serving, self.waiting, self.models[self.waiting]
         stand_in = serving.world.store.put_bytes(b"what the approval binds besides the model")
         proposal = Proposal(
@@ -94,7 +95,7 @@ class Releases:
         asked = canary and Canary(
             settings=canary,
             prompts=serving.prompts(name),
-            candidate_report=serving.report(model, name),
+            candidate_report=serving.report(model, evaluated_as or name),
             task=TASK,
         )
         return PromoteInputs(proposal=proposal, approvers=(APPROVER,), canary=asked)

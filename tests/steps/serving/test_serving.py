@@ -1,7 +1,12 @@
 """A release on real engines behind the real edge, watched by users who never stop asking."""
 
+import os
+import resource
+import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from statistics import median
 
 import httpx
@@ -13,6 +18,10 @@ from tests.steps.serving.models import PROMPTS
 from ratchet.bake.contract import BakeInputs, BakeSettings
 from ratchet.bake.run import run as bake
 from ratchet.clients.engine import requests_in_flight
+from ratchet.clients.memory import MIB
+from ratchet.clients.settings import CONFIG_VARIABLE
+from ratchet.clients.store import DigestMismatch
+from ratchet.core.errors import EXIT_TRANSIENT
 from ratchet.core.refs import FolderRef
 from ratchet.core.rollout import swapped_back, switched_to
 from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
@@ -21,6 +30,7 @@ from ratchet.stage.run import run as stage
 from ratchet.unload.contract import UnloadInputs
 from ratchet.unload.run import run as unload
 
+NO_MEMORY = (1500 * MIB, 1500 * MIB)  # of addresses; an engine's three processes need up to 3,300 MiB each
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -63,6 +73,10 @@ def test_only_what_users_need_is_exposed(serving: Serving) -> None:
         assert httpx.post(edge + path, json={}).status_code == 404
 
 
+def test_an_engines_sockets_stay_in_the_platforms_folder(serving: Serving) -> None:
+    assert any(path.is_socket() for path in (serving.settings.state / "serving" / "sockets" / "blue").iterdir())
+
+
 def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
     cut = serving.model("cut", fault="truncated")
     started = time.monotonic()
@@ -72,6 +86,73 @@ def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
 
     assert time.monotonic() - started < 30
     assert serving.world.engine.loaded("green") is None
+
+
+@pytest.fixture
+def stored(serving: Serving, tmp_path: Path) -> FolderRef:
+    """A model that never gets as far as being looked at."""
+    (tmp_path / "model.safetensors").write_bytes(os.urandom(2 * MIB))
+    return serving.world.store.put_folder(tmp_path)
+
+
+def test_a_candidate_whose_file_was_tampered_with_is_never_loaded(serving: Serving, stored: FolderRef) -> None:
+    (weights,) = [path for path in _blobs(serving) if path.stat().st_size == 2 * MIB]
+    weights.chmod(0o644)
+    with weights.open("r+b") as file:
+        file.seek(MIB)
+        file.write(b"tampered")
+
+    with pytest.raises(DigestMismatch, match="changed or torn"):
+        stage(_candidate(serving, stored, "tampered"), serving.world)
+
+    weights.unlink()
+    _assert_nothing_was_loaded(serving)
+
+
+def test_a_disk_that_fills_while_staging_is_told_and_nothing_is_left(serving: Serving, stored: FolderRef) -> None:
+    command = [serving.settings.python("ops"), "-m", "ratchet", "stage", "-"]
+    inputs = _candidate(serving, stored, "too large").canonical_json()
+    limit = (MIB, MIB)  # to a process, a file that may not grow is a disk that is full
+
+    done = subprocess.run(
+        command,
+        input=inputs,
+        capture_output=True,
+        env={**os.environ, CONFIG_VARIABLE: str(serving.config)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == EXIT_TRANSIENT
+    assert b"free space, then run again" in done.stderr
+    _assert_nothing_was_loaded(serving)
+
+
+def test_a_candidate_for_which_there_is_no_memory_is_told_so_and_production_goes_on(
+    serving: Serving, tuned: FolderRef
+) -> None:
+    supervisord = int((serving.settings.state / "supervisord.pid").read_text())
+    before = resource.prlimit(supervisord, resource.RLIMIT_AS, NO_MEMORY)  # which what it starts inherits
+    try:
+        with _asking(serving, num_threads=1) as load, pytest.raises(EngineDied, match="run out of memory: stop what"):
+            stage(_candidate(serving, tuned, "tuned"), serving.world)
+    finally:
+        resource.prlimit(supervisord, resource.RLIMIT_AS, before)
+
+    assert load.failures == []
+    assert set(load.answers) == {("base", "base")}
+    assert serving.world.engine.loaded("green") is None
+
+
+def _blobs(serving: Serving) -> Iterator[Path]:
+    return (path for path in (serving.settings.state / "store").rglob("*") if path.is_file())
+
+
+def _assert_nothing_was_loaded(serving: Serving) -> None:
+    assert serving.world.engine.loaded("green") is None
+    models = serving.settings.state / "serving" / "models"
+    assert [path.name for path in models.iterdir()] == [serving.world.router.read().active_model]
 
 
 def test_a_candidate_is_staged_while_users_are_served(staged: StageOutputs, serving: Serving) -> None:

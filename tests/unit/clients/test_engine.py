@@ -95,6 +95,21 @@ def test_a_process_that_ended_tells_why(engine: Engine, place: Place) -> None:
     assert "out of memory" in str(engine.failure("blue"))
 
 
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        ("RuntimeError: DefaultCPUAllocator: can't allocate memory\n" + "more\n" * 20, True),
+        ("ERROR Worker proc VllmWorker-0 died unexpectedly, shutting down executor.\n", True),
+        ("ValueError: unknown architecture\n", False),
+    ],
+)
+def test_a_process_that_ran_out_of_memory_is_told_so(place: Place, log: str, told: bool) -> None:
+    place.engine.load("blue", place.model("a"))
+    place.supervisor.crash("vllm-blue", log)
+
+    assert ("stop what else runs there" in str(place.engine.failure("blue"))) is told
+
+
 def test_loading_what_runs_already_does_nothing(place: Place) -> None:
     place.engine.load("blue", place.model("a"))
     place.engine.load("blue", place.model("a"))

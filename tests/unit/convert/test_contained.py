@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.clients.memory import Room
 from ratchet.convert import contained
 from ratchet.convert.contained import ConvertCrashed, ConvertDiskFull, ConvertFailed, ConvertTimeout, run_contained
-from ratchet.convert.preflight import Room
 from ratchet.core.errors import Cancelled, TerminalError, TransientError
 
 

@@ -2,18 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.convert.preflight import (
-    MIB,
-    DiskFull,
-    DiskTooSmall,
-    MemoryBusy,
-    NotEnoughMemory,
-    Room,
-    check_disk,
-    check_memory,
-    disk_room,
-    memory_room,
-)
+from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room
+from ratchet.convert.preflight import DiskFull, DiskTooSmall, check_disk, check_memory, disk_room
 from ratchet.core.errors import TerminalError, TransientError
 
 MODEL_BYTES = 12 * MIB  # needs 160 MiB of disk and 1144 MiB of memory
@@ -57,32 +47,3 @@ def test_disk_room_is_that_of_the_nearest_folder_that_exists(tmp_path: Path) -> 
 
     assert room == disk_room(tmp_path) or abs(room.free - disk_room(tmp_path).free) < 64 * MIB
     assert 0 < room.free <= room.total
-
-
-def _meminfo(folder: Path) -> Path:
-    (folder / "meminfo").write_text(
-        "MemTotal:       24576 kB\nMemFree: 1024 kB\nMemAvailable:   20480 kB\nHugePages_Total: 0\n"
-    )
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("limit", "used", "expected"),
-    [
-        ("max", "1", Room(free=20 * MIB, total=24 * MIB)),
-        (str(8 * MIB), str(3 * MIB), Room(free=5 * MIB, total=8 * MIB)),
-        (str(8 * MIB), str(9 * MIB), Room(free=0, total=8 * MIB)),
-        (str(99 * MIB), str(1 * MIB), Room(free=20 * MIB, total=24 * MIB)),
-    ],
-)
-def test_memory_room_is_the_smaller_of_machine_and_container(
-    tmp_path: Path, limit: str, used: str, expected: Room
-) -> None:
-    (tmp_path / "memory.max").write_text(f"{limit}\n")
-    (tmp_path / "memory.current").write_text(f"{used}\n")
-
-    assert memory_room(proc=_meminfo(tmp_path), cgroup=tmp_path) == expected
-
-
-def test_memory_room_without_a_cgroup_is_the_machines(tmp_path: Path) -> None:
-    assert memory_room(proc=_meminfo(tmp_path), cgroup=tmp_path / "none") == Room(free=20 * MIB, total=24 * MIB)

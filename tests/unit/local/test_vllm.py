@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room
 from ratchet.clients.settings import EdgeSettings, Settings
 from ratchet.clients.store import DigestMismatch, LocalBucket, Store
 from ratchet.core.refs import FolderRef, digest_folder
@@ -101,3 +102,28 @@ def test_an_engine_that_starts_deletes_what_was_kept_long_enough_even_if_it_keep
     vllm.capture(Settings(root=tmp_path))
 
     assert not old.exists()
+
+
+@pytest.mark.parametrize(
+    ("room", "error"),
+    [
+        (Room(free=2273 * MIB, total=9999 * MIB), MemoryBusy),
+        (Room(free=2273 * MIB, total=2273 * MIB), NotEnoughMemory),
+    ],
+)
+def test_an_engine_that_does_not_fit_is_not_started_and_says_needed_and_available(
+    room: Room, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"green needs at least 2,274 MiB .*weights 10 MiB.* 2,273 MiB of [\d,]+ MiB"):
+        vllm.check_memory("green", 10 * MIB, room)
+
+
+def test_an_engine_that_just_fits_is_started() -> None:
+    vllm.check_memory("green", 10 * MIB, Room(free=2274 * MIB, total=2274 * MIB))
+
+
+def test_what_an_earlier_process_of_the_colour_left_is_gone(tmp_path: Path) -> None:
+    left = tmp_path / "sockets" / "green"
+    for _ in range(2):
+        assert list(vllm.empty_folder(left).iterdir()) == []
+        (left / "a socket").touch()
