@@ -31,7 +31,7 @@ from ratchet.rollback import run as rollback
 
 NUM_TOKENS = 48  # of each answer, so that a move always meets answers under way
 NUM_COLD_STARTS = 3
-NUM_PAIRS = 20
+NUM_PAIRS = 30
 
 
 def say(text: str) -> None:
@@ -124,10 +124,10 @@ def main(arguments: list[str] | None = None) -> int:
         releases, starts = cold_starts(serving)
         rates = tokens_per_second(releases, options.streams)
         seen = moved(releases, options.switches, options.rollbacks, options.streams)
-        killed = crashes(releases)
-    print(f"\n{table(seen, starts, rates)}\n\n{crash_table(killed)}")
-    for failure in seen.failures:
-        say(failure)
+        for failure in seen.failures:
+            say(failure)
+        print(f"\n{table(seen, starts, rates)}\n", flush=True)
+        print(crash_table(crashes(releases)))
     return 0
 
 

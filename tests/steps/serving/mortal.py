@@ -29,13 +29,19 @@ EFFECTS: tuple[tuple[Any, str], ...] = (
 def mortal(name: str, effect: Callable[..., Any], dies_after: int) -> Callable[..., Any]:
     def burned(*args: Any, **options: Any) -> Any:
         result = effect(*args, **options)
-        what = Path(args[1]).name if isinstance(args[1], Path) else name
-        os.write(1, f"{what}\n".encode())  # not sys.stdout, which a step's outputs own
+        told = _told(args[1]) if isinstance(args[1], Path) else name
+        os.write(1, f"{told}\n".encode())  # not sys.stdout, which a step's outputs own
         if next(NUMBERS) == dies_after:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
     return burned
+
+
+def _told(path: Path) -> str:
+    """The router's file by its name, a record in the store by its kind."""
+    parts = path.parts
+    return parts[parts.index("store") + 1] if "store" in parts else path.name
 
 
 if __name__ == "__main__":

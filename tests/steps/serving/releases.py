@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 import httpx
-from tests.steps.serving.conftest import TASK, Serving
+from tests.steps.serving.conftest import TASK, Serving, wait
 from tests.steps.serving.load import Users
 from tests.steps.serving.models import PROMPTS
 
@@ -19,7 +19,6 @@ from ratchet.core.rollout import RouterState, other
 from ratchet.promote.contract import Canary, CanarySettings, PromoteInputs
 from ratchet.rollback import run as rollback
 from ratchet.rollback.contract import RollbackInputs
-from ratchet.stage.ready import wait_ready
 
 LINE = "support"
 APPROVER = "mia"
@@ -47,11 +46,11 @@ class Releases:
         made.load_green("tuned")
         return made
 
-    def load_green(self, name: str) -> float:
-        """Seconds until it answered."""
+    def load_green(self, name: str) -> None:
+        """Returns when it answers; an engine that died is started again by the supervisor."""
         engine, model = self.serving.world.engine, self.models[name]
         engine.load("green", LoadedModel(release_id=name, model=model))
-        return wait_ready(engine, "green", model.sha256, PROMPTS, 300)
+        wait(lambda: engine.problem("green", model.sha256) is None, 300)
 
     def back_to_base(self) -> None:
         rollback.run(self.going_back("the test ends", to="base"), self.serving.world)
@@ -94,7 +93,7 @@ class Releases:
         serving.world.ledger(LINE).append(lambda events: approval)
         asked = canary and Canary(
             settings=canary,
-            prompts=serving.prompts(name),
+            prompts=serving.prompts(evaluated_as or name),
             candidate_report=serving.report(model, evaluated_as or name),
             task=TASK,
         )
