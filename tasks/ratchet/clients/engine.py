@@ -29,6 +29,8 @@ COLOURS: tuple[Colour, ...] = ("blue", "green")
 DRAIN_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.2
 NUM_LOG_LINES = 12
+# The first thing that an engine's process writes (local/vllm.py).
+ENGINE_STARTS = "starting vLLM"
 # What Python, torch and vLLM say; of a process that the kernel killed for its memory, vLLM knows only that it is gone.
 MEMORY_SIGNS = ("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "died unexpectedly")
 OUT_OF_MEMORY = "it seems to have run out of memory: stop what else runs there, or serve a smaller model; "
@@ -138,10 +140,10 @@ class SupervisedVllm:
         ended_since = process.ended_at > intent.stat().st_mtime
         if not process.gave_up and not (ended_since and not _is_up(self.url(colour))):
             return None
-        log_end = self.supervisor.tail(_program(colour)).strip()
-        why = OUT_OF_MEMORY if any(sign in log_end for sign in MEMORY_SIGNS) else ""
-        told = f"{_program(colour)} ended ({process.state.lower()}); {why}the end of its log:"
-        return "\n".join([told, *log_end.splitlines()[-NUM_LOG_LINES:]])
+        lines = _of_newest_process(self.supervisor.tail(_program(colour)))
+        out_of_memory = any(sign in line for sign in MEMORY_SIGNS for line in lines)
+        told = f"{_program(colour)} ended ({process.state.lower()}); {OUT_OF_MEMORY if out_of_memory else ''}"
+        return "\n".join([f"{told}the end of its log:", *lines[-NUM_LOG_LINES:]])
 
     def _stop(self, colour: Colour) -> None:
         if self.supervisor.process(_program(colour)).runs:
@@ -197,6 +199,12 @@ def requests_in_flight(ports: Ports, colour: Colour) -> int | None:
     except NoEdge:
         return 0
     return sum(found.values()) if found else None
+
+
+def _of_newest_process(log: str) -> list[str]:
+    lines = log.strip().splitlines()
+    starts = [number for number, line in enumerate(lines) if ENGINE_STARTS in line]
+    return lines[starts[-1] :] if starts else lines
 
 
 def _is_up(url: str) -> bool:

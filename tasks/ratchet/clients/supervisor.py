@@ -14,7 +14,7 @@ from ratchet.core.errors import TerminalError, TransientError
 TIMEOUT_SECONDS = 90.0
 # Faults of supervisord that mean "it is so already".
 NOT_RUNNING, ALREADY_STARTED = 70, 60
-TAIL_BYTES = 8192
+TAIL_BYTES = 65536  # an engine's processes each tell the whole story of what ended them
 
 Result = TypeVar("Result")
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
-from ratchet.clients.engine import COLOURS, model_folder, read_intent, serving_folder
+from ratchet.clients.engine import COLOURS, ENGINE_STARTS, model_folder, read_intent, serving_folder
 from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room, memory_room, mib
 from ratchet.clients.settings import LOOPBACK, Settings, load
 from ratchet.clients.store import Store
@@ -52,12 +52,12 @@ def become_vllm(arguments: list[str]) -> NoReturn:
     intended = read_intent(serving_folder(settings), colour)
     if intended is None:
         raise NothingIntended(f"{colour} is not meant to serve anything: a release or `ratchet up` says what")
+    served = {"release": intended.release_id, "model": intended.model.sha256[:12], "lane": intended.serving.lane}
+    log.info(ENGINE_STARTS, extra={"colour": colour, **served})
     store = Store(bucket_of(settings), settings.scratch)
     weights = checked_weights(intended, lambda ref: verified_folder(store, serving_folder(settings), ref))
     if settings.device == "cpu":
         check_memory(colour, sum(folder.bytes for folder in intended.folders), memory_room())
-    served = {"release": intended.release_id, "model": intended.model.sha256[:12], "lane": intended.serving.lane}
-    log.info("starting vLLM", extra={"colour": colour, **served})
     port = settings.ports.blue if colour == "blue" else settings.ports.green
     listening = Listening(LOOPBACK, port, SHUTDOWN_SECONDS)
     arguments = command(settings.recipe, intended, weights, settings.device, listening)

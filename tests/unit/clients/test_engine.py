@@ -101,6 +101,7 @@ def test_a_process_that_ended_tells_why(engine: Engine, place: Place) -> None:
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory\n" + "more\n" * 20, True),
         ("ERROR Worker proc VllmWorker-0 died unexpectedly, shutting down executor.\n", True),
         ("ValueError: unknown architecture\n", False),
+        ('MemoryError\n{"event": "starting vLLM"}\nValueError: unknown architecture\n', False),  # an earlier process
     ],
 )
 def test_a_process_that_ran_out_of_memory_is_told_so(place: Place, log: str, told: bool) -> None:
