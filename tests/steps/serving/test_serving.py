@@ -30,7 +30,6 @@ from ratchet.stage.run import run as stage
 from ratchet.unload.contract import UnloadInputs
 from ratchet.unload.run import run as unload
 
-NO_MEMORY = 2600 * MIB  # of addresses: enough for all of an engine but the KV cache, with which it has 3,300 MiB
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -127,23 +126,6 @@ def test_a_disk_that_fills_while_staging_is_told_and_nothing_is_left(serving: Se
     assert done.returncode == EXIT_TRANSIENT
     assert b"free space, then run again" in done.stderr
     _assert_nothing_was_loaded(serving)
-
-
-def test_a_candidate_for_which_there_is_no_memory_is_told_so_and_production_goes_on(
-    serving: Serving, tuned: FolderRef
-) -> None:
-    supervisord = int((serving.settings.state / "supervisord.pid").read_text())
-    before = resource.prlimit(supervisord, resource.RLIMIT_AS)
-    resource.prlimit(supervisord, resource.RLIMIT_AS, (NO_MEMORY, before[1]))  # which what it starts inherits
-    try:
-        with _asking(serving, num_threads=1) as load, pytest.raises(EngineDied, match="run out of memory: stop what"):
-            stage(_candidate(serving, tuned, "tuned"), serving.world)
-    finally:
-        resource.prlimit(supervisord, resource.RLIMIT_AS, before)
-
-    assert load.failures == []
-    assert set(load.answers) == {("base", "base")}
-    assert serving.world.engine.loaded("green") is None
 
 
 def _blobs(serving: Serving) -> Iterator[Path]:
