@@ -1,8 +1,11 @@
 """A world in which releases happen: a real store and ledger, engines that answer, and a way to die at any effect."""
 
+import copy
 import json
+import os
+import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.events import event, model, sha
+from tests.fakes.faults import Faults
+from tests.fakes.fuse import Fuse
 from tests.fakes.registry import FakeRegistry
+from tests.fakes.streams import Streams
 
 from ratchet.clients.engine import LoadedModel
+from ratchet.clients.openai import RELEASE_HEADER
 from ratchet.clients.probe import why_not_serving
 from ratchet.clients.router import MovedMeanwhile, Traffic
 from ratchet.clients.settings import Settings
@@ -22,32 +29,9 @@ from ratchet.core.releases import Colour, production
 from ratchet.core.rollout import RouterState, first_state
 from ratchet.rollback.contract import RollbackInputs
 
+NOBODY = "http://127.0.0.1:9"
+HUNG = "hung"
 ANSWER = "label"  # what every engine says, but for those that are bad
-
-
-class Killed(BaseException):
-    """The process is gone: no handler of ours runs."""
-
-
-class Fuse:
-    """Counts effects and kills before or after the chosen one: 0 is before the first, 1 after it, 2 before the next."""
-
-    def __init__(self) -> None:
-        self.moment: int | None = None
-        self.num_effects = 0
-
-    def set(self, moment: int | None) -> None:
-        self.moment, self.num_effects = moment, 0
-
-    def burn(self, effect: Callable[..., Any], *args: Any) -> Any:
-        now = 2 * self.num_effects
-        self.num_effects += 1
-        if self.moment == now:
-            raise Killed
-        result = effect(*args)
-        if self.moment == now + 1:
-            raise Killed
-        return result
 
 
 class Bucket(LocalBucket):
@@ -76,10 +60,11 @@ class Bucket(LocalBucket):
 
 
 class Switch:
-    """A router in memory."""
+    """A router in memory, in front of `engines`."""
 
-    def __init__(self, fuse: Fuse) -> None:
+    def __init__(self, fuse: Fuse, engines: "Engines") -> None:
         self.fuse = fuse
+        self.engines = engines
         self.state: RouterState | None = None
         self.history: list[RouterState] = []
 
@@ -87,7 +72,7 @@ class Switch:
         return self.state
 
     def url(self) -> str:
-        return "http://127.0.0.1:9"
+        return self.engines.url(self.state.active) if self.state else NOBODY
 
     def why_no_canary(self) -> str | None:
         return None
@@ -107,7 +92,10 @@ class Switch:
 
 
 class Engines:
-    """Two engines. A colour in `dead` answers nothing until it is loaded again; one in `broken` never comes up."""
+    """Two engines. A colour in `dead` answers nothing until it is loaded again; one in `broken` never comes up.
+
+    One in `hung` takes requests until it is loaded with something else, and its clients give up.
+    """
 
     def __init__(self, fuse: Fuse, url: str) -> None:
         self.fuse = fuse
@@ -115,6 +103,7 @@ class Engines:
         self.held: dict[Colour, LoadedModel] = {}
         self.dead: set[Colour] = set()
         self.broken: set[Colour] = set()
+        self.hung: set[Colour] = set()
         self.num_loads = 0
 
     def loaded(self, colour: Colour) -> LoadedModel | None:
@@ -125,6 +114,7 @@ class Engines:
             if self.held.get(colour) != release or colour in self.dead:
                 self.num_loads += 1
                 self.dead.discard(colour)
+                self.hung.discard(colour)
             self.held[colour] = release
 
         self.fuse.burn(take)
@@ -133,8 +123,11 @@ class Engines:
         self.fuse.burn(self.held.pop, colour, None)
 
     def url(self, colour: Colour) -> str:
-        gone = colour in self.dead | self.broken or colour not in self.held
-        return "http://127.0.0.1:9" if gone else f"{self.base_url}/{self.held[colour].model.sha256}"
+        if colour in self.dead | self.broken or colour not in self.held:
+            return NOBODY
+        if colour in self.hung:
+            return f"{self.base_url}/{HUNG}"
+        return f"{self.base_url}/{self.held[colour].model.sha256}/{self.held[colour].release_id}"
 
     def problem(self, colour: Colour, model_sha256: str) -> str | None:
         return why_not_serving(self.url(colour), model_sha256)
@@ -162,10 +155,11 @@ class ReleaseWorld:
 
     def __init__(self, folder: Path, url: str) -> None:
         self.fuse = Fuse()
+        self.faults = Faults()
         self.folder = folder
         self.bucket = Bucket(folder / ".ratchet" / "store", self.fuse)
-        self.switch = Switch(self.fuse)
         self.engines = Engines(self.fuse, url)
+        self.switch = Switch(self.fuse, self.engines)
         self.registry = MortalRegistry(self.fuse)
         self.say("bootstrap", "a")
         self.say("approved", "b")
@@ -177,13 +171,30 @@ class ReleaseWorld:
         """A new one for each process, as in life."""
         world = World(Settings(root=self.folder), self.folder / "work")
         parts = {
-            "store": Store(self.bucket, self.folder / "scratch"),
-            "router": self.switch,
-            "engine": self.engines,
-            "registry": self.registry,
+            "store": Store(self.faults.wrap("bucket", self.bucket), self.folder / "scratch"),
+            "router": self.faults.wrap("router", self.switch),
+            "engine": self.faults.wrap("engine", self.engines),
+            "registry": self.faults.wrap("registry", self.registry),
         }
         world.__dict__.update(parts)  # what cached_property would have put there
         return world
+
+    def twin(self, folder: Path) -> "ReleaseWorld":
+        """The same moment again in an empty `folder`; what happens there does not happen here."""
+        made = copy.copy(self)
+        made.folder, made.fuse, made.faults = folder, Fuse(), Faults()
+        # Files here are never changed, only replaced.
+        shutil.copytree(self.folder / ".ratchet", folder / ".ratchet", copy_function=os.link)
+        made.bucket = Bucket(folder / ".ratchet" / "store", made.fuse)
+        made.bucket.away = self.bucket.away
+        made.engines = Engines(made.fuse, self.engines.base_url)
+        for name in ("held", "dead", "broken", "hung"):
+            setattr(made.engines, name, copy.copy(getattr(self.engines, name)))
+        made.switch = Switch(made.fuse, made.engines)
+        made.switch.state = self.switch.state
+        made.registry = copy.deepcopy(self.registry)
+        made.registry.fuse = made.fuse
+        return made
 
     def say(self, kind: Any, release: str, **fields: Any) -> None:
         if kind == "approved":
@@ -218,7 +229,8 @@ def rollback(by: str = "omar", reason: str = "slow answers", to_release: str = "
 class _Engine(BaseHTTPRequestHandler):
     """Answers for the model that the path names, /<digest>/v1/completions; for another one with 404, as engines do.
 
-    Users' line is another of its names. A digest in `bad` answers chats with what nobody evaluated.
+    With /<digest>/<release>/v1/… it names the release, as engines do. Users' line is another of its names. A digest in
+    `bad` answers chats with what nobody evaluated.
     """
 
     logprob = -0.1
@@ -226,13 +238,21 @@ class _Engine(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        held = self.path.split("/")[1]
+        held, release = self.path.split("/")[1:3]
+        said = "garbage" if held in self.bad else ANSWER
+        if asked.get("stream"):
+            self._answer(release, b"".join(Streams().lines(said, asked)))
+            return
         choice: dict[str, Any] = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
         if self.path.endswith("/chat/completions"):
-            said = "garbage" if held in self.bad else ANSWER
             choice = {"message": {"content": said}, "finish_reason": "stop"}
         body = json.dumps({"choices": [choice]}).encode()
-        self.send_response(200 if asked["model"] in (held, ReleaseWorld.line) else 404)
+        status = 200 if asked["model"] in (held, ReleaseWorld.line) else 404
+        self._answer(release, body, 504 if held == HUNG else status)
+
+    def _answer(self, release: str, body: bytes, status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header(RELEASE_HEADER, release)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -35,12 +35,15 @@ def settle(world: World, line: str, who: Author | None = None) -> None:
     for path, event in _waiting(world, line):
         _flush(ledger, event)
         path.unlink(missing_ok=True)
-    state = world.router.read()
-    if state is None:
-        return
-    written = ledger.append(lambda events: unrecorded(events, state, who or author("ratchet", FOUND_LATER)))
+    written = ledger.append(lambda events: _missing(world, events, who or author("ratchet", FOUND_LATER)))
     if written:
         log.info("the ledger says where the users are", extra={"kind": written.kind, "release": written.release_id})
+
+
+def _missing(world: World, events: Sequence[LedgerEvent], who: Author) -> LedgerEvent | None:
+    """The router is read after the ledger, each time: whoever moves users meanwhile tells the ledger, too."""
+    state = world.router.read()
+    return unrecorded(events, state, who) if state else None
 
 
 def foreseen(world: World, line: str, state: RouterState, who: Author) -> list[LedgerEvent]:
@@ -109,9 +112,11 @@ def end_canary(world: World, line: str, state: RouterState, who: Author) -> tupl
 
 def _held(world: World, state: RouterState, colour: Colour) -> FolderRef:
     """What the colour was given; a model that is not loaded any more is known by its digest alone."""
-    loaded, sha256 = world.engine.loaded(colour), state.models[colour]
-    if loaded and loaded.model.sha256 == sha256:
-        return loaded.model
+    sha256 = state.models[colour]
+    with suppress(RatchetError):  # users have moved already: who does not answer now must not undo that
+        loaded = world.engine.loaded(colour)
+        if loaded and loaded.model.sha256 == sha256:
+            return loaded.model
     return FolderRef(uri=blob_uri(sha256), sha256=sha256, bytes=0)
 
 

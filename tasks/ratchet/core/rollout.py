@@ -28,7 +28,8 @@ class RouterState(Contract):
 
     `releases` and `models` name what each colour serves, as release id and model digest, so that roll-back needs only
     this record. `ledger_seq` is the event that last ordered traffic to move forward; a roll-back leaves it as it is,
-    so that an intent which was carried out and undone is told from one that was never carried out.
+    so that an intent which was carried out and undone is told from one that was never carried out. For the same reason
+    `canary_seq` is the intent of the latest canary until its candidate, or another release, gets all users.
     """
 
     active: Colour
@@ -38,6 +39,7 @@ class RouterState(Contract):
     models: dict[Colour, str]
     ledger_seq: NonNegativeInt | None
     shadow: Colour | None = None
+    canary_seq: NonNegativeInt | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -108,7 +110,7 @@ def switched_to(state: RouterState, colour: Colour, release_id: str, model_sha25
     )
 
 
-def with_canary(state: RouterState, release_id: str, model_sha256: str, percent: int) -> RouterState:
+def with_canary(state: RouterState, release_id: str, model_sha256: str, percent: int, seq: int) -> RouterState:
     """The other colour gets `percent` of the requests; with 0 it is the shadow of those that `active` answers.
 
     Nothing is previous then: the colour that could be gone back to holds the candidate.
@@ -121,6 +123,7 @@ def with_canary(state: RouterState, release_id: str, model_sha256: str, percent:
             "releases": {**state.releases, tried: release_id},
             "models": {**state.models, tried: model_sha256},
             "shadow": None if percent else tried,
+            "canary_seq": seq,
         }
     )
 
@@ -162,8 +165,9 @@ def unrecorded(events: Sequence[LedgerEvent], state: RouterState, author: Author
     live = production(events)
     intents = open_intents(events)
     if live and state.serves(live.release_id, live.model.sha256):
-        undone = any(intent.seq == state.ledger_seq for intent in intents)
-        return _went_back(events[0].line, live, state.active, author) if undone else None
+        if any(intent.seq == state.ledger_seq for intent in intents):
+            return _went_back(events[0].line, live, state.active, author)
+        return _ended(intents, state, author)
     for intent in reversed(intents):
         if state.serves(intent.release_id, intent.model.sha256):
             done = {"kind": "promoted", "seq": 0, "at": author.at, "colour": state.active, "note": intent.note}
@@ -176,6 +180,15 @@ def unrecorded(events: Sequence[LedgerEvent], state: RouterState, author: Author
         f"ledger says {live.release_id if live else 'nothing'} is live and knows no such intent: "
         "find out who moved traffic; `ratchet rollback --to RELEASE` puts a released model back"
     )
+
+
+def _ended(intents: Sequence[LedgerEvent], state: RouterState, author: Author) -> LedgerEvent | None:
+    """The users are where they were before a canary that nobody said the end of."""
+    tried = next((intent for intent in intents if intent.seq == state.canary_seq), None)
+    if tried is None or state.canary:
+        return None
+    told = {"kind": "aborted", "seq": 0, "at": author.at, "by": author.by, "note": author.note}
+    return tried.model_copy(update=told)
 
 
 def _went_back(line: str, to: Production, colour: Colour, author: Author) -> LedgerEvent:

@@ -28,7 +28,7 @@ def try_with_users(
     golden = _golden(world, canary)
     judgement = Judgement("PASS", "")
     for percent in _steps(canary.settings, state):
-        wanted = with_canary(state, intent.release_id, intent.model.sha256, percent)
+        wanted = with_canary(state, intent.release_id, intent.model.sha256, percent, intent.seq)
         if wanted != state:
             world.router.write(wanted, instead_of=state)
             state = wanted

@@ -1,9 +1,11 @@
 """Intent into the ledger, the canary, traffic, the rest into the ledger, aliases. Killed and run again, it finishes."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ratchet.clients.registry import follow_ledger
+from ratchet.clients.router import MovedMeanwhile
 from ratchet.clients.settle import author, end_canary, settle
 from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
@@ -31,7 +33,13 @@ def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
     _refuse_impossible_canary(inputs, world)
     preview = _look_at_preview(world, state, inputs)
     before = state
-    intent = ledger.append(lambda events: plan(events, before, preview, inputs, datetime.now(UTC)))
+
+    def intend(events: Sequence[LedgerEvent]) -> LedgerEvent | None:
+        if world.router.read() != before:
+            raise MovedMeanwhile("somebody else moved the users meanwhile; look again, then run again")
+        return plan(events, before, preview, inputs, datetime.now(UTC))
+
+    intent = ledger.append(intend)
     switch_seconds = 0.0
     if intent:
         if inputs.canary:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.events import evidence, promotion, sha
-from tests.fakes.release_world import ANSWER, Killed, ReleaseWorld, answering, loaded
+from tests.fakes.faults import Call, only
+from tests.fakes.fuse import Killed
+from tests.fakes.release_world import ANSWER, ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.router import MovedMeanwhile, Traffic
@@ -277,14 +279,47 @@ def test_a_roll_back_in_the_canary_ends_it_and_pressed_twice_goes_no_further(pla
     _assert_users_are_back(place)
 
 
-def test_a_roll_back_to_a_release_ends_the_canary_first(place: ReleaseWorld) -> None:
+def _canary_of_c(place: ReleaseWorld) -> None:
+    """Release "b" is live, after "a"; "c" has a share of the users."""
     _promote(place)
     place.engines.held["blue"] = loaded("c")
     place.say("approved", "c", evidence=evidence("c", baseline="b"))
     place.say("promoting", "c")
     before = place.switch.state
     assert before is not None
-    place.switch.state = with_canary(before, "c", sha("c"), 10)
+    place.switch.state = with_canary(before, "c", sha("c"), 10, seq=len(place.kinds) - 1)
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_roll_back_that_died_while_it_ended_the_canary_goes_no_further_when_pressed_again(
+    place: ReleaseWorld, moment: int
+) -> None:
+    _canary_of_c(place)
+    place.fuse.set(moment)
+    with pytest.raises(Killed):
+        rollback.run(going_back(), place.world)
+    place.fuse.set(None)
+
+    outputs = rollback.run(going_back(), place.world)
+
+    assert (outputs.release_id, outputs.recorded) == ("b", True)
+    assert place.users_on == place.live == "b"
+    last = place.world.ledger("support").events()[-1]
+    assert (last.kind, last.release_id, last.by) == ("aborted", "c", "omar")
+
+
+def test_an_engine_that_does_not_answer_keeps_no_canary_alive(place: ReleaseWorld) -> None:
+    _canary_of_c(place)
+    place.faults.follow(only(Call("engine", "loaded", 0), "before"))
+
+    outputs = rollback.run(going_back(), place.world)
+
+    assert (outputs.release_id, outputs.recorded) == ("b", True)
+    assert place.kinds[-1] == "aborted"
+
+
+def test_a_roll_back_to_a_release_ends_the_canary_first(place: ReleaseWorld) -> None:
+    _canary_of_c(place)
 
     outputs = rollback.run(going_back(to_release="a"), place.world)
 
@@ -297,7 +332,7 @@ def test_a_run_that_was_given_up_does_not_end_the_canary_of_another(bad: Release
     _promote(bad)
     before = bad.switch.state
     assert before is not None
-    of_another = with_canary(before, "c", sha("c"), 10)
+    of_another = with_canary(before, "c", sha("c"), 10, seq=2)
     bad.switch.state = of_another
 
     assert _promote(bad).verdict == "FAIL"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.events import model, promotion, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
+from tests.fakes.fuse import Killed
+from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.errors import RatchetError, TransientError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.events import model, promotion, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, answering
+from tests.fakes.fuse import Killed
+from tests.fakes.release_world import ReleaseWorld, answering
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.datasets import DatasetVersion

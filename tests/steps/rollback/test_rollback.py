@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.events import evidence, model, parts, promotion, sha
-from tests.fakes.release_world import Killed, ReleaseWorld, answering, loaded
+from tests.fakes.fuse import Killed
+from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.engine import LoadedModel, to_load

@@ -42,7 +42,7 @@ def place(running: Place) -> Place:
 
 
 def test_a_canary_gets_its_share_of_those_who_say_nothing(place: Place) -> None:
-    place.go(with_canary(ON_A, "b", sha("b"), 25))
+    place.go(with_canary(ON_A, "b", sha("b"), 25, seq=2))
 
     seen = Counter(place.ask().headers[COLOUR_HEADER] for _ in range(NUM_REQUESTS))
 
@@ -54,7 +54,7 @@ def test_a_conversation_stays_on_its_colour_and_never_goes_back_as_the_share_gro
     conversations = [f"conversation {number}" for number in range(60)]
     colours: list[dict[str, str]] = []
     for percent in (10, 50):
-        place.go(with_canary(ON_A, "b", sha("b"), percent))
+        place.go(with_canary(ON_A, "b", sha("b"), percent, seq=2))
         once = {name: place.colour_of(name) for name in conversations}
         assert {name: place.colour_of(name) for name in conversations} == once
         colours.append(once)
@@ -66,7 +66,7 @@ def test_a_conversation_stays_on_its_colour_and_never_goes_back_as_the_share_gro
 
 def test_a_shadow_gets_a_copy_of_each_request_and_nobody_its_answers(place: Place) -> None:
     place.engines["green"].status = 500
-    place.go(with_canary(ON_A, "b", sha("b"), 0))
+    place.go(with_canary(ON_A, "b", sha("b"), 0, seq=2))
 
     answers = [place.ask() for _ in range(20)]
 
@@ -75,7 +75,7 @@ def test_a_shadow_gets_a_copy_of_each_request_and_nobody_its_answers(place: Plac
     while place.engines["green"].num_asked < 20:
         assert time.monotonic() < deadline, place.engines["green"].num_asked
         time.sleep(0.05)
-    place.go(without_canary(with_canary(ON_A, "b", sha("b"), 0)))
+    place.go(without_canary(with_canary(ON_A, "b", sha("b"), 0, seq=2)))
     place.ask()
     assert place.engines["green"].num_asked == 20
 
@@ -84,7 +84,7 @@ def test_the_edge_counts_what_each_colour_answered_and_failed(place: Place) -> N
     before = place.router.traffic("green")
     assert before is not None
     place.engines["green"].status = 500
-    place.go(with_canary(ON_A, "b", sha("b"), 50))
+    place.go(with_canary(ON_A, "b", sha("b"), 50, seq=2))
 
     seen = Counter(place.ask().headers[COLOUR_HEADER] for _ in range(40))
 
@@ -100,7 +100,7 @@ def test_while_a_canarys_engine_is_gone_its_share_is_answered_by_production() ->
         "green": Served(models={"support"}, headers={COLOUR_HEADER: "green"}),
     }
     with edge_before(engines, **free_ports("green")) as place:
-        place.go(with_canary(ON_A, "b", sha("b"), 50))
+        place.go(with_canary(ON_A, "b", sha("b"), 50, seq=2))
 
         answers = [place.ask() for _ in range(60)]
         counted = place.router.traffic("green")
@@ -185,7 +185,7 @@ def test_counts_of_the_admin_page_are_read_by_name(place: Place) -> None:
 
 
 def test_the_state_in_force_is_what_was_written(place: Place) -> None:
-    tried = with_canary(ON_A, "b", sha("b"), 10)
+    tried = with_canary(ON_A, "b", sha("b"), 10, seq=2)
     place.go(tried)
 
     assert place.router.read() == tried

@@ -138,7 +138,7 @@ def _shares(state: RouterState) -> dict[str, int]:
 def test_all_requests_go_to_the_active_colour_and_a_canarys_share_has_a_fallback() -> None:
     assert _shares(FIRST) == {"blue": 100}
     assert _shares(SECOND) == {"green": 100}
-    assert _shares(with_canary(SECOND, "c", sha("c"), 10)) == {"green": 90, "blue_first": 10}
+    assert _shares(with_canary(SECOND, "c", sha("c"), 10, seq=2)) == {"green": 90, "blue_first": 10}
 
 
 def test_users_reach_what_they_need_and_nothing_else() -> None:

@@ -114,7 +114,7 @@ def test_users_on_something_never_released_is_said_loudly(events: list[LedgerEve
 
 
 def test_a_canary_shares_requests_but_the_users_stay_where_they_are() -> None:
-    tried = with_canary(ON_B, "c", sha("c"), 10)
+    tried = with_canary(ON_B, "c", sha("c"), 10, seq=2)
 
     assert (tried.active, tried.active_release, tried.canary) == ("green", "b", "blue")
     assert tried.weights == {"green": 90, "blue": 10}
@@ -124,7 +124,7 @@ def test_a_canary_shares_requests_but_the_users_stay_where_they_are() -> None:
 
 
 def test_a_shadow_has_no_share() -> None:
-    tried = with_canary(ON_A, "b", sha("b"), 0)
+    tried = with_canary(ON_A, "b", sha("b"), 0, seq=2)
 
     assert (tried.shadow, tried.canary, tried.weights) == ("green", "green", {"blue": 100, "green": 0})
     assert without_canary(tried).shadow is None
@@ -144,3 +144,16 @@ def test_a_promotion_that_was_given_up_is_no_open_intent() -> None:
     assert aborted_since_decision(story(*events, event("approved", "b")), "b") is None
     assert refusal(events, event("promoted", "b")) is not None
     assert refusal(events[:2], event("aborted", "b")) is not None
+
+
+def test_a_canary_that_was_ended_unsaid_is_told_from_one_that_never_began() -> None:
+    intended = RELEASED[:3]  # event 2 is the intent
+    tried = with_canary(ON_A, "b", sha("b"), 10, seq=2)
+
+    told = unrecorded(intended, without_canary(tried), WHO)
+
+    assert told is not None
+    assert (told.kind, told.release_id, told.by, told.note) == ("aborted", "b", "mia", "too slow")
+    assert unrecorded(intended, tried, WHO) is None
+    assert unrecorded(intended, ON_A, WHO) is None
+    assert unrecorded(story(*intended, event("aborted", "b")), without_canary(tried), WHO) is None
