@@ -239,6 +239,9 @@ class _Engine(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         held, release = self.path.split("/")[1:3]
+        if held == HUNG:
+            self._answer(release, b"{}", 504)
+            return
         said = "garbage" if held in self.bad else ANSWER
         if asked.get("stream"):
             self._answer(release, b"".join(Streams().lines(said, asked)))
@@ -248,7 +251,7 @@ class _Engine(BaseHTTPRequestHandler):
             choice = {"message": {"content": said}, "finish_reason": "stop"}
         body = json.dumps({"choices": [choice]}).encode()
         status = 200 if asked["model"] in (held, ReleaseWorld.line) else 404
-        self._answer(release, body, 504 if held == HUNG else status)
+        self._answer(release, body, status)
 
     def _answer(self, release: str, body: bytes, status: int = 200) -> None:
         self.send_response(status)
