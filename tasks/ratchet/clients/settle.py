@@ -78,6 +78,16 @@ def settle_or_wait(world: World, line: str, state: RouterState, model: FolderRef
     return True
 
 
+def settle_if_possible(world: World, line: str, who: Author) -> bool:
+    """For a roll-back that moved nobody: was everything told? What is not, the router's state says to the next one."""
+    try:
+        settle(world, line, who)
+    except (RatchetError, OSError) as error:
+        log.warning("the ledger cannot be told now: the next command does it", extra={"error": str(error)})
+        return False
+    return True
+
+
 def end_canary(world: World, line: str, state: RouterState, who: Author) -> tuple[RouterState, bool]:
     """All users back to where they belong, then the event; it waits when the ledger cannot be written.
 

@@ -2,7 +2,7 @@
 
 import time
 
-from ratchet.clients.settle import author, end_canary, settle_or_wait
+from ratchet.clients.settle import author, end_canary, settle_if_possible, settle_or_wait
 from ratchet.clients.way_back import Target, start
 from ratchet.clients.world import World
 from ratchet.core.log import log
@@ -57,11 +57,10 @@ def _end_canary(inputs: RollbackInputs, world: World, state: RouterState, who: A
 
 def _already_there(inputs: RollbackInputs, world: World, state: RouterState, who: Author) -> RollbackOutputs:
     log.info("roll-back skipped: the users are there already", extra={"release": state.active_release})
-    loaded = world.engine.loaded(state.active)
     return RollbackOutputs(
         active=state.active,
         release_id=state.active_release,
         switch_seconds=0.0,
         cold_start=False,
-        recorded=loaded is not None and settle_or_wait(world, inputs.line, state, loaded.model, who),
+        recorded=settle_if_possible(world, inputs.line, who),
     )

@@ -135,6 +135,19 @@ def test_a_waiting_event_is_written_by_the_next_command_with_its_own_author(plac
     assert list((place.world.settings.state / "waiting").rglob("*.json")) == []
 
 
+def test_a_roll_back_that_is_pressed_again_while_the_store_is_away_is_told_once(place: ReleaseWorld) -> None:
+    place.bucket.away = True
+    _roll_back(place)
+    again = _roll_back(place, going_back(by="noor", to_release="a"))
+    place.bucket.away = False
+
+    final = _roll_back(place)
+
+    assert (again.recorded, final.recorded) == (False, True)
+    assert place.kinds.count("rolled_back") == 1
+    assert place.users_on == place.live == "a"
+
+
 def test_a_broken_ledger_does_not_hold_users_on_a_bad_model(place: ReleaseWorld) -> None:
     first = place.bucket.root / "ledger/support/00000000.json"
     first.chmod(0o644)
