@@ -7,16 +7,12 @@ by `--middleware`.
 
 import json
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ratchet.serving.middleware import App, Message
+from ratchet.serving.asgi import App, Message, Receive, Send, first, whole_request
 
 API, MODELS_PATH = "/v1/", "/v1/models"
 NAMES_VARIABLE = "RATCHET_NAMES"  # with spaces between them, the line's first
-
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class OnlyTheRelease:
@@ -36,21 +32,16 @@ class OnlyTheRelease:
             await self.app(scope, receive, send)
 
     async def _ask(self, scope: Message, receive: Receive, send: Send) -> None:
-        body = await _whole(receive)
+        body, again = await whole_request(receive)
         asked = _parsed(body)
         if isinstance(asked, dict):
             if not asked.get("model"):
                 body = json.dumps({**asked, "model": self.names[0]}).encode()
+                again = first(body, receive)
             elif asked["model"] not in self.names:
                 await _refuse(send, asked["model"])
                 return
-
-        async def replay() -> Message:
-            nonlocal body
-            left, body = body, None  # type: ignore[assignment]
-            return await receive() if left is None else {"type": "http.request", "body": left, "more_body": False}
-
-        await self.app(_with_length(scope, len(body)), replay, send)
+        await self.app(_with_length(scope, len(body)), again, send)
 
     async def _list(self, scope: Message, receive: Receive, send: Send) -> None:
         start: Message = {}
@@ -70,15 +61,6 @@ class OnlyTheRelease:
             body = json.dumps(listed).encode()
         await send(_with_length(start, len(body)))
         await send({"type": "http.response.body", "body": body})
-
-
-async def _whole(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body
 
 
 def _parsed(body: bytes) -> Any:

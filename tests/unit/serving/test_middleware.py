@@ -120,7 +120,7 @@ def test_a_stream_begins_with_its_first_token() -> None:
     async def keep(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "path": "/v1/chat/completions"}
+    scope = {"type": "http", "path": "/v1/chat/completions", "headers": []}
     asyncio.run(Answers(stream)(scope, None, keep))  # type: ignore[arg-type]
 
     assert [message.get("status", message.get("body")) for message in sent] == [200, b"par", b"cel", b""]

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ratchet.serving.middleware import Message
+from ratchet.serving.asgi import Message
 from ratchet.serving.names import OnlyTheRelease
 
 DIGEST = "f" * 64
