@@ -48,7 +48,14 @@ def _platform(add: Add) -> None:
     verb = add("submit", verbs.submit_file, "hand in a data file; get a receipt")
     verb.add_argument("file", type=Path)
     verb.add_argument("--replace", action="store_true", help="start the dataset anew instead of adding to it")
+    verb.add_argument("--note", default="", help="kept with the dataset version")
+    verb.add_argument("--release", action="store_true", help="start a release with it now, and watch it")
+    verb.set_defaults(no_wait=False)
     _columns(verb)
+    verb = add(
+        "datasets", verbs.dataset_versions, "the versions of the dataset: what made each, and what was trained on it"
+    )
+    verb.add_argument("--json", action="store_true", help="every version in full, for machines")
     verb = add("import-base", verbs.take_base, "put a base model into the store, for recipes that name it")
     verb.add_argument("folder", type=Path, help="config.json, tokenizer, chat template, safetensors")
     verb.add_argument("--name", required=True, help="what recipes call it")

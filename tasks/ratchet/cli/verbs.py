@@ -10,12 +10,24 @@ from typing import Any
 
 from rich.console import Console
 
-from ratchet.cli import benchmark, compare, demo, floors, keys, plan, release, releases, show, verify
+from ratchet.cli import (
+    benchmark,
+    compare,
+    demo,
+    floors,
+    keys,
+    plan,
+    release,
+    releases,
+    show,
+    verify,
+    versions,
+)
 from ratchet.cli.bench import command as bench
 from ratchet.cli.here import do_step
 from ratchet.cli.measure import find_model
 from ratchet.cli.review import judge, pairs, ratings, tell
-from ratchet.cli.submit import Upload, submit
+from ratchet.cli.submit import Upload, submit, tell_next
 from ratchet.cli.watch import Run, follow
 from ratchet.cli.way_back import dry_run
 from ratchet.clients.settings import Settings
@@ -98,9 +110,21 @@ def run_demo(here: Here, options: argparse.Namespace) -> None:
 
 
 def submit_file(here: Here, options: argparse.Namespace) -> None:
-    upload = Upload(options.file, options.text_column, options.label_column, options.replace)
-    checked, version = submit(here.settings, here.config, here.recipe, upload, show.quiet)
-    show.receipt(here.world, upload.path, checked, version, here.console)
+    upload = Upload(options.file, options.text_column, options.label_column, options.replace, options.note)
+    checked, added = submit(here.settings, here.config, here.recipe, upload, show.quiet)
+    show.receipt(here.world, upload.path, checked, added.version, here.console)
+    if options.release:
+        retrain(here, options)
+    else:
+        tell_next(here.recipe, added, upload.path.name, here.console)
+
+
+def dataset_versions(here: Here, options: argparse.Namespace) -> None:
+    told = versions.gather(here.world, here.recipe)
+    if options.json:
+        here.console.print(versions.as_json(told), markup=False, soft_wrap=True)
+    else:
+        versions.show(told, here.console)
 
 
 def take_base(here: Here, options: argparse.Namespace) -> None:

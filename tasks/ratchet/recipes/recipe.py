@@ -113,6 +113,19 @@ class Recipe(Contract):
     def pod_of(self, step: str) -> PodResources:
         return self.pods.get(step, PodResources())
 
+    def receiving(
+        self, upload: Any, file_name: Any, previous: Any, text_column: Any = None, label_column: Any = None
+    ) -> dict[str, Any]:
+        """The inputs of validate for an upload that would be added to the rows of `previous`."""
+        return {
+            "upload": upload,
+            "file_name": file_name,
+            "text_column": text_column,
+            "label_column": label_column,
+            "previous": previous,
+            "rules": self.rules,
+        }
+
     def validating(self, rows: Any) -> dict[str, Any]:
         """The inputs of validate for a dataset version; `rows` is a FileRef, or a promise of one, as below."""
         return {
