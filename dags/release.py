@@ -7,11 +7,12 @@ the short cuts (a verdict that stops the run), the look for ratings and the pers
 from datetime import timedelta
 from functools import partial
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.costs import work_so_far
+from ratchet.orchestration.intake import dataset_asset
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.ratings import NewestRatings
 from ratchet.orchestration.verdict import proceed_unless_stopped
@@ -27,11 +28,13 @@ FILES = PolicyFiles(SETTINGS.root)
 def release(recipe: Recipe) -> DAG:
     step = partial(step_task, recipe)
     canary = recipe.canary if SETTINGS.can_share_traffic else None
+    weekly = CronTriggerTimetable(recipe.schedule, timezone="UTC")
+    on_data = AssetOrTimeSchedule(timetable=weekly, assets=[dataset_asset(recipe.dataset)])
     with DAG(
         dag_id=f"release_{recipe.line}",
         description=recipe.description,
         doc_md=__doc__,
-        schedule=CronTriggerTimetable(recipe.schedule, timezone="UTC"),
+        schedule=on_data if recipe.release_on_data else weekly,
         # No start date: with one, Airflow would start a run for the last week as soon as the DAG is there.
         catchup=False,
         max_active_runs=1,

@@ -146,6 +146,31 @@ def test_whoever_is_waited_for_is_looked_after_while_the_release_waits(dags: dic
     assert hours == (24, 48, 72)
 
 
+def test_a_release_begins_every_week_or_when_the_intake_made_a_version(dags: dict) -> None:
+    release, (made,) = dags["release_support"], dags["intake_support"].task_dict["add"].outlets
+
+    assert release.timetable.timetable.expression == load_recipe("support", ROOT).schedule
+    assert [asset.uri for _, asset in release.timetable.asset_condition.iter_assets()] == [made.uri]
+    assert made.uri == "ratchet://datasets/support"
+
+
+def test_a_recipe_may_keep_its_releases_to_the_week(airflow_home: Path) -> None:
+    recipe = load_recipe("support", ROOT).model_copy(update={"release_on_data": False})
+    build = runpy.run_path(str(ROOT / "dags" / "release.py"))["release"]
+
+    assert build(recipe).timetable.expression == recipe.schedule
+
+
+def test_an_upload_is_taken_validated_and_added_and_its_file_is_settled_whatever_came_of_it(dags: dict) -> None:
+    tasks = dags["intake_support"].task_dict
+
+    assert tasks["take"].downstream_task_ids == {"validate", "add", "settle"}
+    assert tasks["validate"].step == "validate"
+    assert "add" in tasks["validate"].downstream_task_ids
+    assert tasks["settle"].is_teardown
+    assert "add" in tasks["settle"].upstream_task_ids
+
+
 def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:
     assert load_recipe("support", ROOT).sha256 == load_recipe("support", ROOT).sha256
 

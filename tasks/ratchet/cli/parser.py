@@ -56,6 +56,13 @@ def _platform(add: Add) -> None:
         "datasets", verbs.dataset_versions, "the versions of the dataset: what made each, and what was trained on it"
     )
     verb.add_argument("--json", action="store_true", help="every version in full, for machines")
+    verb = add("forget", verbs.forget_rows, "a dataset version without certain rows, for good; who was trained on them")
+    which = verb.add_mutually_exclusive_group(required=True)
+    which.add_argument("--match", metavar="TEXT", help="rows with this in their text or label; case does not matter")
+    which.add_argument("--ids", type=Path, metavar="FILE", help="row ids, one a line")
+    verb.add_argument("--regex", action="store_true", help="--match is a regular expression")
+    verb.add_argument("--reason", required=True, type=name, help="kept with the version: leave out what is forgotten")
+    verb.add_argument("--yes", action="store_true", help="do not ask")
     verb = add("import-base", verbs.take_base, "put a base model into the store, for recipes that name it")
     verb.add_argument("folder", type=Path, help="config.json, tokenizer, chat template, safetensors")
     verb.add_argument("--name", required=True, help="what recipes call it")

@@ -15,6 +15,7 @@ from ratchet.cli import (
     compare,
     demo,
     floors,
+    forget,
     keys,
     plan,
     release,
@@ -125,6 +126,10 @@ def dataset_versions(here: Here, options: argparse.Namespace) -> None:
         here.console.print(versions.as_json(told), markup=False, soft_wrap=True)
     else:
         versions.show(told, here.console)
+
+
+def forget_rows(here: Here, options: argparse.Namespace) -> None:
+    forget.run(here.world, here.recipe, options, here.console)
 
 
 def take_base(here: Here, options: argparse.Namespace) -> None:

@@ -19,6 +19,10 @@ class AirflowRefused(TerminalError, ValueError):
     """Airflow answered with a client error: the request cannot work as it is."""
 
 
+class RunThere(AirflowRefused):
+    """There is a run of that name already."""
+
+
 class TaskState(BaseModel):
     """One task of a run, as the API tells it. `duration` is in seconds."""
 
@@ -38,9 +42,11 @@ class Airflow:
         self._http = httpx.Client(base_url=url, timeout=20.0, trust_env=False)
         self._token_until = 0.0
 
-    def trigger(self, dag_id: str, run_id: str) -> None:
+    def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any] | None = None) -> None:
+        """Raises RunThere, AirflowRefused, AirflowUnavailable."""
         # An asset-triggered or manual run has no logical date; the key must be there all the same.
-        self._call("POST", f"/dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None})
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}}
+        self._call("POST", f"/dags/{dag_id}/dagRuns", body)
 
     def knows(self, dag_id: str) -> bool:
         """Has Airflow parsed this DAG?"""
@@ -107,7 +113,8 @@ class Airflow:
                 f"Airflow answered {response.status_code} to {method} {path}: {response.text[:300]}"
             )
         if response.status_code >= 400:
-            raise AirflowRefused(f"Airflow answered {response.status_code} to {method} {path}: {response.text[:300]}")
+            kind = RunThere if (response.status_code, method) == (409, "POST") else AirflowRefused
+            raise kind(f"Airflow answered {response.status_code} to {method} {path}: {response.text[:300]}")
         return dict(response.json()) if response.content else {}
 
     def _sign_in(self) -> None:

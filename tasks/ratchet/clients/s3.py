@@ -94,13 +94,18 @@ class S3Bucket:
             self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
 
     def keys(self, prefix: str) -> Iterator[str]:
+        yield from (key for key, _ in self.stamps(prefix))
+
+    def stamps(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """As keys, each with a stamp that is another one after every write."""
         with self._answers(f"list {prefix}"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=self.prefix + prefix
             )
             for page in pages:
                 for entry in page.get("Contents", ()):
-                    yield entry["Key"].removeprefix(self.prefix)
+                    written = f"{entry['ETag'].strip(chr(34))}-{entry['LastModified'].timestamp():.0f}"
+                    yield entry["Key"].removeprefix(self.prefix), written
 
     def _put(self, key: str, source: Path) -> None:
         content = source.read_bytes()

@@ -91,6 +91,12 @@ class NotifySettings(Contract):
     escalations: SecretName | None = None
 
 
+class IntakeSettings(Contract):
+    """Where others leave files. Without `drop_dir`: drop/<line> below the state, or with an S3 store in its bucket."""
+
+    drop_dir: Path | None = None
+
+
 class Settings(Contract):
     """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
@@ -109,6 +115,7 @@ class Settings(Contract):
     step_threads: int = Field(default=0, ge=0, description="threads per step; 0 is one per core")
     costs: Prices | None = None
     notify: NotifySettings = NotifySettings()
+    intake: IntakeSettings = IntakeSettings()
 
     @model_validator(mode="after")
     def _whatever_is_used_has_a_price(self) -> Self:
@@ -145,6 +152,10 @@ class Settings(Contract):
     @property
     def secrets(self) -> Path:
         return Path(os.environ.get(SECRETS_VARIABLE) or self.state / "secrets")
+
+    def drop_dir(self, line: str) -> Path:
+        """Where files for that line are left on this machine."""
+        return self.root / self.intake.drop_dir if self.intake.drop_dir else self.state / "drop" / line
 
     @property
     def can_share_traffic(self) -> bool:

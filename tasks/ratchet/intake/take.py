@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,10 +22,10 @@ def take(world: World, source: BinaryIO, name: str, on_bytes: Callable[[int], No
     `on_bytes` is told how many bytes were copied, chunk by chunk. Raises StillWritten.
     """
     with world.scratch() as folder:
-        before = _state(source)
+        before = _State.of(source)
         copied = folder / "upload"
-        num_bytes = _copy(source, copied, on_bytes)
-        if _state(source) != before or num_bytes != os.fstat(source.fileno()).st_size:
+        num_bytes = _copy(source, before.num_bytes, copied, on_bytes)
+        if _State.of(source) != before or num_bytes != before.num_bytes:
             raise StillWritten(
                 f"{name} changed while it was read, so it is still being written: nothing was taken; "
                 "hand it in again when it is whole"
@@ -32,15 +33,22 @@ def take(world: World, source: BinaryIO, name: str, on_bytes: Callable[[int], No
         return world.store.put_file(copied)
 
 
-def _state(source: BinaryIO) -> tuple[int, int]:
-    found = os.fstat(source.fileno())
-    return found.st_size, found.st_mtime_ns
+@dataclass(frozen=True)
+class _State:
+    num_bytes: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, source: BinaryIO) -> "_State":
+        found = os.fstat(source.fileno())
+        return cls(found.st_size, found.st_mtime_ns)
 
 
-def _copy(source: BinaryIO, target: Path, on_bytes: Callable[[int], None]) -> int:
+def _copy(source: BinaryIO, expected: int, target: Path, on_bytes: Callable[[int], None]) -> int:
+    """Ends after the expected bytes: a file may grow as fast as it is read."""
     num_bytes = 0
     with target.open("wb") as copy:
-        while chunk := source.read(CHUNK_BYTES):
+        while num_bytes <= expected and (chunk := source.read(CHUNK_BYTES)):
             num_bytes += copy.write(chunk)
             on_bytes(len(chunk))
     return num_bytes

@@ -34,13 +34,14 @@ class Program:
 
 
 def programs(settings: Settings, config: Path) -> list[Program]:
-    """With steps on a cluster, MLflow and the serving side are there too: only Airflow runs here."""
+    """With steps on a cluster, MLflow and the serving side are there too: Airflow and what feeds it run here."""
     airflow = airflow_environment(settings, config)
     command = str(Path(sys.executable).parent / "airflow")
     here = [
         Program("airflow-api-server", [command, "api-server"], airflow),
         Program("airflow-scheduler", [command, "scheduler"], airflow),
         Program("airflow-dag-processor", [command, "dag-processor"], airflow),
+        Program("intake", [sys.executable, "-m", "ratchet.local.watch_drop"], {CONFIG_VARIABLE: str(config)}),
     ]
     if settings.runtime == "kubernetes":
         return [*here, Program("airflow-triggerer", [command, "triggerer"], airflow)]

@@ -41,6 +41,8 @@ class Recipe(Contract):
     users move to an approved candidate at once.
     `schedule`, `drill_schedule` and `monitor_schedule` are cron expressions in UTC: when a release begins, when a
     roll-back is rehearsed, when production and open requests for approval are looked at.
+    With `release_on_data` one begins too when the DAG intake_<line> has made a version; `ratchet submit` starts none by
+    itself, since whoever types it can say `--release`. With too few new rows (`min_new_examples`) it is skipped.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -70,6 +72,7 @@ class Recipe(Contract):
     bake: BakeSettings = BakeSettings()
     serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
+    release_on_data: bool = True
     drill_schedule: str = "0 5 * * 3"
     monitor_schedule: str = "*/15 * * * *"
     approvers: tuple[str, ...] = Field(min_length=1)

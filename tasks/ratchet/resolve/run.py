@@ -1,6 +1,8 @@
 """Read what is live and what is new, mend what a crash left behind, and name the release that follows."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
@@ -13,7 +15,7 @@ from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Evidence, LedgerEvent, Production, last_decision, production
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
-from ratchet.resolve.new_rows import count_new_rows
+from ratchet.resolve.new_rows import count_forgotten, count_new_rows
 
 
 def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
@@ -28,8 +30,9 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
     if not versions:
         raise NothingToDo(f"dataset {inputs.dataset} is empty: submit data first, `ratchet submit FILE`")
     newest = versions[-1]
-    num_new_rows = _num_new_rows(world, versions, baseline)
-    if num_new_rows < inputs.min_new_examples:
+    changed = _changed(world, versions, baseline)
+    num_new_rows = changed.num_new
+    if num_new_rows < inputs.min_new_examples and not changed.num_forgotten:
         raise NothingToDo(
             f"{num_new_rows} of the {newest.num_rows} rows of {inputs.dataset} are new to {baseline.release_id}; "
             f"the recipe wants at least {inputs.min_new_examples}: submit more data, or lower min_new_examples"
@@ -67,10 +70,18 @@ def _release_id(inputs: ResolveInputs, baseline: Production, dataset: DatasetVer
     return f"{inputs.line}-{digest_json(parts)[:12]}"
 
 
-def _num_new_rows(world: World, versions: Sequence[DatasetVersion], baseline: Production) -> int:
+@dataclass(frozen=True)
+class _Changed:
+    """Rows that production was not tuned on, and rows that it was tuned on and must forget."""
+
+    num_new: int
+    num_forgotten: int = 0
+
+
+def _changed(world: World, versions: Sequence[DatasetVersion], baseline: Production) -> _Changed:
     newest = versions[-1]
     if baseline.dataset_sha256 == newest.rows.sha256:
-        return 0
+        return _Changed(0)
     tuned_on = next((version for version in versions if version.rows.sha256 == baseline.dataset_sha256), None)
     if tuned_on is None:
         if not baseline.is_bootstrap:
@@ -78,12 +89,12 @@ def _num_new_rows(world: World, versions: Sequence[DatasetVersion], baseline: Pr
                 "production was tuned on another dataset, so every row counts as new",
                 extra={"dataset": newest.dataset, "release": baseline.release_id},
             )
-        return newest.num_rows
+        return _Changed(newest.num_rows)
     with world.scratch() as folder:
-        return count_new_rows(
-            rows=world.store.fetch_file(newest.rows, folder / "rows.jsonl"),
-            tuned_on=world.store.fetch_file(tuned_on.rows, folder / "tuned_on.jsonl"),
-        )
+        rows = world.store.fetch_file(newest.rows, folder / "rows.jsonl")
+        before = world.store.fetch_file(tuned_on.rows, folder / "tuned_on.jsonl")
+        digests = json.loads(world.store.read_bytes(newest.forgotten)) if newest.forgotten else ()
+        return _Changed(count_new_rows(rows, before), count_forgotten(before, frozenset(digests)))
 
 
 def _base(world: World, name: str) -> FolderRef:

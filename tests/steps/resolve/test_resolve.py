@@ -11,9 +11,10 @@ from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, answering
 from tests.fakes.release_world import rollback as going_back
 
-from ratchet.core.datasets import DatasetVersion
+from ratchet.core.datasets import DatasetVersion, text_digest
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.rollout import Unexplained
+from ratchet.intake.forget import forget
 from ratchet.promote import run as promote
 from ratchet.resolve import run as resolve
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
@@ -120,6 +121,25 @@ def test_new_rows_are_counted_against_what_production_was_tuned_on(place: Releas
 
     assert (found.num_rows, found.num_new_rows) == (4, 2)
     assert not found.baseline_is_bootstrap
+
+
+def test_what_production_must_forget_is_worth_a_release_without_a_single_new_row(place: ReleaseWorld) -> None:
+    _promote(place, _submit(place, ["1", "2"]))
+
+    forget(place.world, "tickets", frozenset({text_digest("text 1")}), "omar", "request 17")
+
+    found = _resolve(place, min_new_examples=50)
+    assert (found.num_rows, found.num_new_rows) == (1, 0)
+
+
+def test_forgetting_what_production_was_never_tuned_on_is_worth_none(place: ReleaseWorld) -> None:
+    _promote(place, _submit(place, ["1"]))
+    _submit(place, ["1", "2"])
+
+    forget(place.world, "tickets", frozenset({text_digest("text 2")}), "omar", "request 17")
+
+    with pytest.raises(NothingToDo, match="0 of the 1 rows"):
+        _resolve(place)
 
 
 @pytest.mark.parametrize(("wanted", "enough"), [(2, True), (3, False)])

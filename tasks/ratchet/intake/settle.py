@@ -1,0 +1,59 @@
+"""What becomes of a dropped file, and what is said beside it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ratchet.clients.world import World
+from ratchet.core.refs import FileRef
+from ratchet.intake.drop import Drop, Dropped, Outcome
+from ratchet.intake.versions import Added
+from ratchet.validate.contract import ValidateOutputs
+
+RECEIPT_SUFFIX, QUARANTINE_SUFFIX = ".receipt.json", ".quarantine.jsonl"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an upload ended, in one sentence; `checked` is None for a file that could not be read."""
+
+    outcome: Outcome
+    sentence: str
+    checked: ValidateOutputs | None = None
+    added: Added | None = None
+
+
+def settle(world: World, drop: Drop, dropped: Dropped, ending: Ending) -> str:
+    """Move the file to where it belongs, beside its receipt and its quarantined rows; says where."""
+    beside = {RECEIPT_SUFFIX: json.dumps(_receipt(world, dropped, ending), indent=1, ensure_ascii=False).encode()}
+    if ending.checked and ending.checked.num_quarantined:
+        beside[QUARANTINE_SUFFIX] = world.store.read_bytes(ending.checked.quarantine)
+    return drop.settle(dropped, ending.outcome, f"{dropped.mark}-{dropped.name}", beside)
+
+
+def sentence_of(added: Added, file_name: str) -> str:
+    version = added.version
+    if not added.is_new:
+        return f"{file_name} adds nothing: version {version.seq} of {version.dataset} holds it already"
+    left_out = f"; {version.num_forgotten} rows were left out because they were forgotten" * bool(version.num_forgotten)
+    return f"{file_name} is in version {version.seq} of {version.dataset}, which has {version.num_rows} rows{left_out}"
+
+
+def event_extra(added: Added) -> dict[str, Any]:
+    """What the asset event tells whoever listens."""
+    version = added.version
+    return {
+        "dataset": version.dataset,
+        "version": version.seq,
+        "rows_sha256": version.rows.sha256,
+        "receipt_sha256": version.receipt.sha256,
+        "num_rows": version.num_rows,
+    }
+
+
+def _receipt(world: World, dropped: Dropped, ending: Ending) -> dict[str, Any]:
+    """Validate's own receipt, where there is one, with what came of it."""
+    receipt: FileRef | None = ending.checked.receipt if ending.checked else None
+    told = json.loads(world.store.read_bytes(receipt)) if receipt else {"file": dropped.name}
+    version = {**event_extra(ending.added), "is_new": ending.added.is_new} if ending.added else None
+    return {**told, "status": ending.outcome.upper(), "sentence": ending.sentence, "version": version}

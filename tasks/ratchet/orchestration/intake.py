@@ -1,0 +1,176 @@
+"""The tasks of the intake around its validate step: take the file, add the version, settle the file."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from ratchet.clients import manifests
+from ratchet.clients.settings import load
+from ratchet.clients.world import World
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.errors import EXIT_TERMINAL, NothingToDo, RatchetError, TerminalError
+from ratchet.intake.drop import Drop, Dropped, NotAFile, drop_of
+from ratchet.intake.settle import Ending, event_extra, sentence_of, settle
+from ratchet.intake.take import take
+from ratchet.intake.versions import Added, Sender, add_version
+from ratchet.orchestration.operator import sealed, work_of
+from ratchet.orchestration.runtime import Work
+from ratchet.validate.contract import ValidateInputs, ValidateOutputs
+
+ADDED = "added"
+
+
+def dataset_asset(dataset: str) -> Asset:
+    """What the intake emits an event of, and what a release may wait for."""
+    uri = f"ratchet://datasets/{dataset}"
+    return Asset(name=uri, uri=uri)
+
+
+class TakeUpload(BaseOperator):
+    """The dropped file that the run's `file` names comes into the store.
+
+    Puts out what validate asks: upload, file_name, previous; and the file's stamp, by which it is known again.
+    """
+
+    def __init__(self, *, line: str, dataset: str, **kwargs: Any) -> None:
+        super().__init__(multiple_outputs=True, **kwargs)
+        self.line = line
+        self.dataset = dataset
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        params = context["params"]
+        with _told_to_airflow():
+            world = _world()
+            drop = drop_of(world, self.line)
+            dropped = drop.find(params["file"])
+            versions = () if params["replace"] else world.datasets(self.dataset).records()
+            with _refused_if_no_file(world, drop, dropped), drop.opened(dropped) as source:
+                upload = take(world, source, dropped.name)
+        return {
+            "upload": upload.model_dump(mode="json"),
+            "file_name": dropped.name,
+            "stamp": dropped.stamp,
+            "previous": versions[-1].rows.model_dump(mode="json") if versions else None,
+            "text_column": params["text_column"],
+            "label_column": params["label_column"],
+        }
+
+
+class AddVersion(BaseOperator):
+    """The dataset's next version; its event is emitted once. Skipped, and no event, for what is in it already."""
+
+    template_fields: Sequence[str] = ("inputs",)
+
+    def __init__(self, *, dataset: str, inputs: dict[str, Any], **kwargs: Any) -> None:
+        self.asset = dataset_asset(dataset)
+        super().__init__(outlets=[self.asset], **kwargs)
+        self.dataset = dataset
+        self.inputs = sealed(inputs)
+
+    def execute(self, context: Any) -> None:
+        with _told_to_airflow():
+            world = _world()
+            inputs = ValidateInputs.model_validate(self.inputs)
+            checked = outputs_of(world, work_of("validate", self.inputs, context, world.settings))
+            if checked is None:
+                raise AirflowFailException("validate left no manifest, although it is done: clear validate")
+            added = add_version(world, self.dataset, inputs, checked, sender_of(context))
+        context["ti"].xcom_push(key=ADDED, value=as_xcom(added))
+        if not added.is_new:
+            raise AirflowSkipException(sentence_of(added, inputs.file_name))
+        self.log.info(sentence_of(added, inputs.file_name))
+        context["outlet_events"][self.asset].extra = event_extra(added)
+
+
+class SettleUpload(BaseOperator):
+    """Whatever came of it: the file goes to accepted/ or refused/ with its receipt.
+
+    A file about which nothing is known, because a service was away, stays where it is.
+    """
+
+    template_fields: Sequence[str] = ("inputs", "stamp")
+
+    def __init__(self, *, line: str, inputs: dict[str, Any], stamp: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.line = line
+        self.inputs = sealed(inputs)
+        self.stamp = stamp
+
+    def execute(self, context: Any) -> str:
+        with _told_to_airflow():
+            world = _world()
+            ending = self._ending(context, world)
+            if ending is None:
+                raise AirflowSkipException(
+                    f"{self.inputs['file_name']} stays in the drop folder: a service was away; clear this run to go on"
+                )
+            dropped = Dropped(self.inputs["file_name"], self.stamp)
+            where = settle(world, drop_of(world, self.line), dropped, ending)
+        self.log.info("%s: %s; see %s", ending.outcome, ending.sentence, where)
+        return where
+
+    def _ending(self, context: Any, world: World) -> Ending | None:
+        work = work_of("validate", self.inputs, context, world.settings)
+        if checked := outputs_of(world, work):
+            if checked.status == "REFUSED":
+                return Ending("refused", "; ".join(checked.refusals), checked)
+            pushed = context["ti"].xcom_pull(task_ids="add", key=ADDED)
+            if not pushed:
+                return None
+            added = from_xcom(pushed)
+            return Ending("accepted", sentence_of(added, self.inputs["file_name"]), checked, added)
+        record = manifests.newest_error(world.store, "validate", work.key, since=context["dag_run"].start_date)
+        if record and record.exit_code == EXIT_TERMINAL and record.traceback is None:
+            return Ending("refused", record.message)
+        return None
+
+
+def outputs_of(world: World, work: Work) -> ValidateOutputs | None:
+    """From the manifest, which both runtimes leave."""
+    manifest = manifests.find(world.store, work.step.name, work.key)
+    return ValidateOutputs.model_validate(manifest.outputs) if manifest else None
+
+
+def sender_of(context: Any) -> Sender:
+    """Airflow authenticated whoever asked for the run; `by` is what they say of themselves."""
+    params, user = context["params"], context["dag_run"].triggering_user_name or "Airflow"
+    return Sender(f"{params['by']} via {user}" if params["by"] else user, params["note"], params["replace"])
+
+
+def as_xcom(added: Added) -> dict[str, Any]:
+    return {"version": added.version.model_dump(mode="json"), "is_new": added.is_new}
+
+
+def from_xcom(pushed: dict[str, Any]) -> Added:
+    return Added(DatasetVersion.model_validate(pushed["version"]), pushed["is_new"])
+
+
+def _world() -> World:
+    settings = load()
+    return World(settings, settings.scratch)
+
+
+@contextmanager
+def _refused_if_no_file(world: World, drop: Drop, dropped: Dropped) -> Iterator[None]:
+    """A link is moved away unread, so that it is refused once and not for ever."""
+    try:
+        yield
+    except NotAFile as error:
+        settle(world, drop, dropped, Ending("refused", str(error)))
+        raise
+
+
+@contextmanager
+def _told_to_airflow() -> Iterator[None]:
+    """Our errors as Airflow's: skip, fail now, or fail and retry."""
+    try:
+        yield
+    except NothingToDo as error:
+        raise AirflowSkipException(str(error)) from error
+    except TerminalError as error:
+        raise AirflowFailException(str(error)) from error
+    except RatchetError as error:
+        raise AirflowException(str(error)) from error
