@@ -43,6 +43,9 @@ def intake(recipe: Recipe) -> DAG:
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(hours=1),
+            # An upload takes seconds, and somebody waits: on a laptop it is before a release's next step, not after.
+            "priority_weight": 1000,
+            "weight_rule": "absolute",
         },
     ) as dag:
         take = TakeUpload(task_id="take", line=recipe.line, dataset=recipe.dataset)

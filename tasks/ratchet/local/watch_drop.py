@@ -73,7 +73,7 @@ def main() -> None:
     )
     drop = drop_of(World(settings, settings.scratch), line)
     if settings.store.kind == "local":
-        settings.drop_dir(line).mkdir(parents=True, exist_ok=True)
+        settings.drop_dir(line).mkdir(mode=0o700, parents=True, exist_ok=True)
     log.info("looking for files", extra={"where": drop.where})
     watcher = Watcher(drop, airflow, f"intake_{line}")
     while True:

@@ -17,6 +17,7 @@ from ratchet.clients.world import World
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.refs import blob_key
 from ratchet.intake.forget import BadPattern, Knows, by_ids, by_match, forget, look, who_knows
+from ratchet.intake.settle import sentence_of
 from ratchet.intake.versions import Sender, read_forgotten
 from ratchet.recipes.catalogue import load_recipe
 
@@ -64,6 +65,7 @@ def test_a_forgotten_row_does_not_come_back_by_another_upload(world: World, repl
     added = hand_in(world, *TEXTS, "a new one", sender=Sender("mia", replace=replace))
 
     assert added.version.num_forgotten == 2
+    assert "2 rows were left out because they were forgotten" in sentence_of(added, "up.csv")
     texts = texts_of(world, newest(world).rows)
     assert not any("mia" in text.lower() for text in texts)
     assert "a new one" in texts
