@@ -25,7 +25,7 @@ def gather(world: World, recipe: Recipe) -> list[VersionEntry]:
 def show(entries: list[VersionEntry], console: Console) -> None:
     """One line per version and one for its file and note; newest last, as in `ratchet releases`."""
     console.print(Text(f"dataset {entries[0].version.dataset}"))
-    rows = [_HEADING, *map(_cells, entries)]
+    rows = [_HEADING, *(tuple(map(_printable, _cells(entry))) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     console.print(Text(lines[0], style="bold"))
@@ -69,5 +69,5 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _printable(told: str) -> str:
-    """A file's name comes from outside: it must not move the reader's cursor."""
+    """Names of files and senders come from outside: they must not move the reader's cursor."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in told)

@@ -214,7 +214,8 @@ class S3Drop:
 
 def unchanged(before: list[Dropped], now: list[Dropped]) -> list[Dropped]:
     """What two looks saw alike, and so is whole as far as anybody can tell from outside."""
-    return [dropped for dropped in now if dropped in before]
+    seen = set(before)
+    return [dropped for dropped in now if dropped in seen]
 
 
 def _what(path: Path, error: OSError) -> str:

@@ -21,20 +21,20 @@ from ratchet.orchestration.operator import work_of
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
 ROOT = Path(__file__).parents[3]
-BEGAN = datetime(2026, 1, 5, tzinfo=UTC)
+BEGAN = datetime(2020, 1, 6, tzinfo=UTC)
 
 
 class Task:
     """What a running task knows of itself in Airflow: the run's parameters, other tasks' words, events to emit."""
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, began: datetime = BEGAN, **params: Any) -> None:
         given = {"note": "", "by": "", "replace": False, "text_column": None, "label_column": None, **params}
         self.pushed: dict[str, Any] = {}
         self.events: dict[Any, Any] = defaultdict(SimpleNamespace)
         self.context = {
             "params": given,
             "run_id": "run",
-            "dag_run": SimpleNamespace(triggering_user_name="engineer", start_date=BEGAN),
+            "dag_run": SimpleNamespace(triggering_user_name="engineer", start_date=began),
             "outlet_events": self.events,
             "ti": SimpleNamespace(
                 try_number=1,
@@ -162,8 +162,8 @@ def test_an_accepted_upload_is_a_version_and_one_event_and_its_file_lies_beside_
 
 def test_a_file_that_adds_nothing_is_skipped_and_emits_no_event(world: World, drop: LocalDrop) -> None:
     (drop.folder / "again.csv").write_bytes(b"text,label\n")
-    task = Task(file="again.csv")
     hand_in(world, "one")
+    task = Task(began=datetime.now(UTC), file="again.csv")
     inputs, checked = looked_at(world, ["one"], "again.csv")
     validated(world, task, inputs, checked)
 
@@ -172,6 +172,21 @@ def test_a_file_that_adds_nothing_is_skipped_and_emits_no_event(world: World, dr
 
     assert not task.events
     assert "/accepted/" in settling(task, inputs, drop.find("again.csv").stamp)
+
+
+def test_an_attempt_that_was_killed_before_it_told_airflow_is_made_good_by_the_next(
+    world: World, drop: LocalDrop
+) -> None:
+    task = Task(file="monday.csv")
+    inputs, checked = looked_at(world, ["one"], "monday.csv")
+    validated(world, task, inputs, checked)
+    adding(Task(file="monday.csv"), inputs)
+
+    adding(task, inputs)
+
+    (event,) = task.events.values()
+    assert event.extra["version"] == 0
+    assert len(world.datasets(DATASET).records()) == 1
 
 
 def test_a_refused_batch_fails_and_its_receipt_says_why(world: World, drop: LocalDrop) -> None:
