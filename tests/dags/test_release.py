@@ -150,7 +150,7 @@ def test_a_release_begins_every_week_or_when_the_intake_made_a_version(dags: dic
     release, (made,) = dags["release_support"], dags["intake_support"].task_dict["add"].outlets
 
     assert release.timetable.timetable.expression == load_recipe("support", ROOT).schedule
-    assert [asset.uri for _, asset in release.timetable.asset_condition.iter_assets()] == [made.uri]
+    assert [asset.uri for asset in release.timetable.asset_condition.objects] == [made.uri]
     assert made.uri == "ratchet://datasets/support"
 
 
