@@ -51,7 +51,10 @@ def intake(recipe: Recipe) -> DAG:
         take = TakeUpload(task_id="take", line=recipe.line, dataset=recipe.dataset)
         taken = take.output
         inputs = recipe.receiving(
-            taken["upload"], taken["file_name"], taken["previous"], taken["text_column"], taken["label_column"]
+            *(
+                taken[name]
+                for name in ("upload", "file_name", "previous", "usual_shifts", "text_column", "label_column")
+            )
         )
         validate = step_task(recipe, step="validate", inputs=inputs)
         add = AddVersion(task_id="add", dataset=recipe.dataset, inputs=inputs)

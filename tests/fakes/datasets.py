@@ -25,22 +25,30 @@ def as_lines(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def looked_at(
-    world: World, texts: Sequence[str], file_name: str = "up.csv", status: Any = "ACCEPTED", **fields: Any
+    world: World,
+    texts: Sequence[str],
+    file_name: str = "up.csv",
+    status: Any = "ACCEPTED",
+    changes: dict[str, Any] | None = None,
+    **fields: Any,
 ) -> tuple[ValidateInputs, ValidateOutputs]:
     """What an upload of rows with these texts is to the intake. The same texts are the same bytes."""
     accepted = world.store.put_bytes(as_lines([row(text) for text in texts]))
     upload = world.store.put_bytes(b"text\n" + "\n".join(texts).encode())
+    receipt = {"file": file_name, "status": status, "changes": changes}
     checked = ValidateOutputs(
         status=status,
         accepted=accepted,
         quarantine=world.store.put_bytes(b""),
-        receipt=world.store.put_bytes(json.dumps({"file": file_name, "status": status}).encode()),
+        receipt=world.store.put_bytes(json.dumps(receipt).encode()),
+        page=world.store.put_bytes(b"<!doctype html>"),
         num_read=len(texts) + 2,
         num_accepted=len(texts),
         num_quarantined=2,
         num_warned=0,
         num_labels=1,
         reasons=(),
+        changes=None,
         refusals=() if status == "ACCEPTED" else ("it has one label",),
     )
     return ValidateInputs(upload=upload, file_name=file_name, rules=RULES, **fields), checked

@@ -17,6 +17,7 @@ from ratchet.clients.world import World
 from ratchet.core.errors import TerminalError
 from ratchet.core.refs import FileRef
 from ratchet.intake.take import take
+from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import Added, Sender, add_version
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
@@ -47,6 +48,7 @@ def submit(
                 _taken(world, upload.path, say.on_bytes),
                 upload.path.name,
                 versions[-1].rows if versions else None,
+                usual_shifts(world.store, versions),
                 upload.text_column,
                 upload.label_column,
             )

@@ -16,6 +16,7 @@ from ratchet.core.errors import EXIT_TERMINAL, NothingToDo, RatchetError, Termin
 from ratchet.intake.drop import Drop, Dropped, NotAFile, drop_of
 from ratchet.intake.settle import Ending, event_extra, sentence_of, settle
 from ratchet.intake.take import take
+from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import Added, Sender, add_version
 from ratchet.orchestration.operator import sealed, work_of
 from ratchet.orchestration.runtime import Work
@@ -33,7 +34,7 @@ def dataset_asset(dataset: str) -> Asset:
 class TakeUpload(BaseOperator):
     """The dropped file that the run's `file` names comes into the store.
 
-    Puts out what validate asks: upload, file_name, previous; and the file's stamp, by which it is known again.
+    Puts out what validate asks, and the file's stamp, by which it is known again.
     """
 
     def __init__(self, *, line: str, dataset: str, **kwargs: Any) -> None:
@@ -55,6 +56,7 @@ class TakeUpload(BaseOperator):
             "file_name": dropped.name,
             "stamp": dropped.stamp,
             "previous": versions[-1].rows.model_dump(mode="json") if versions else None,
+            "usual_shifts": usual_shifts(world.store, versions),
             "text_column": params["text_column"],
             "label_column": params["label_column"],
         }

@@ -117,7 +117,13 @@ class Recipe(Contract):
         return self.pods.get(step, PodResources())
 
     def receiving(
-        self, upload: Any, file_name: Any, previous: Any, text_column: Any = None, label_column: Any = None
+        self,
+        upload: Any,
+        file_name: Any,
+        previous: Any,
+        usual_shifts: Any,
+        text_column: Any = None,
+        label_column: Any = None,
     ) -> dict[str, Any]:
         """The inputs of validate for an upload that would be added to the rows of `previous`."""
         return {
@@ -126,6 +132,7 @@ class Recipe(Contract):
             "text_column": text_column,
             "label_column": label_column,
             "previous": previous,
+            "usual_shifts": usual_shifts,
             "rules": self.rules,
         }
 

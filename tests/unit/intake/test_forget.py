@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from tests.fakes.datasets import DATASET, hand_in, newest, row, texts_of
 from tests.fakes.events import event, story
-from tests.fakes.release_world import Bucket, Fuse, Killed
+from tests.fakes.fuse import Fuse, Killed
+from tests.fakes.release_world import Bucket
 
 from ratchet.cli import forget as command
 from ratchet.clients.settings import Settings

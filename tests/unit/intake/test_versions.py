@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.datasets import DATASET, MIA, RULES, hand_in, looked_at, newest, texts_of
 from tests.fakes.events import event, story
-from tests.fakes.release_world import Bucket, Fuse, Killed
+from tests.fakes.fuse import Fuse, Killed
+from tests.fakes.release_world import Bucket
 from tests.fakes.threads import at_once
 
 from ratchet.clients.settings import Settings
