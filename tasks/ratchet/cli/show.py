@@ -100,23 +100,26 @@ def last_drill(world: World, line: str, console: Console) -> None:
 def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
     """What intake did with an upload, on one screen."""
     console.print(
-        f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted}, "
-        f"quarantined {checked.num_quarantined}, warned of {checked.num_warned}, labels {checked.num_labels}"
+        f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted} "
+        f"(redacted {checked.num_redacted}, warned of {checked.num_warned}), quarantined {checked.num_quarantined}, "
+        f"labels {checked.num_labels}"
     )
     table = Table(box=None, pad_edge=False)
     for heading in ("rows", "", "reason", "rule", "for example row"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     broken = [reason for reason in checked.reasons if reason.num_rows]
     for reason in broken:
-        done = {"quarantine": "quarantined", "warn": "kept"}[reason.action]
+        done = {"quarantine": "quarantined", "redact": "redacted", "warn": "kept"}[reason.action]
         table.add_row(str(reason.num_rows), done, reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
     if broken:
         console.print(table)
     if checked.num_quarantined:
         kept = world.settings.state / "quarantine" / f"{checked.quarantine.sha256[:12]}.jsonl"
         kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.parent.chmod(0o700)  # rows as they stood: what was left out for being secret is in them
         if not kept.is_file():
             world.store.fetch_file(checked.quarantine, kept)
+            kept.chmod(0o600)
         console.print(f"every rejected row with its reasons: {kept}", soft_wrap=True)
     if checked.changes:
         compared(checked.changes, console)

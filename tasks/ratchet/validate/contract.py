@@ -8,13 +8,15 @@ from ratchet.core.contract import Contract
 from ratchet.core.drift import Shift
 from ratchet.core.refs import FileRef
 
-Action = Literal["quarantine", "warn", "off"]
+# "redact" keeps a row without what was found in it.
+Action = Literal["quarantine", "redact", "warn", "off"]
 
 
 class DataRules(Contract):
     """The expectation suite by value (JSON of a Great Expectations suite), and the limits on what may be rejected.
 
     `actions` says by the rule's name what happens to rows that break it, where that is not the rule's own default.
+    `phone_regions`: countries (ISO 3166) whose phone numbers are also found without a country code.
     """
 
     suite_json: str
@@ -22,6 +24,7 @@ class DataRules(Contract):
     text_characters: tuple[int, int] = (10, 4096)
     label_characters: tuple[int, int] = (1, 8192)
     quality_score: tuple[float, float] = (0.6, 1.0)
+    phone_regions: tuple[str, ...] = ("US", "GB")
     min_rows: int = Field(default=200, ge=1)
     min_labels: int = Field(default=2, ge=2)
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)
@@ -34,7 +37,7 @@ class ValidateInputs(Contract):
     feature moved in the uploads before (core.drift).
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     upload: FileRef
     file_name: str
     text_column: str | None = None
@@ -81,11 +84,11 @@ class ValidateOutputs(Contract):
 
     `page` is the receipt for people, one HTML file.
 
-    `num_warned` of the accepted rows break a rule that only warns.
+    Of the accepted rows `num_redacted` had something in them replaced, and `num_warned` break a rule that only warns.
     `refusals` says why the batch as a whole is not acceptable; empty when it is.
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     status: Literal["ACCEPTED", "REFUSED"]
     accepted: FileRef
     quarantine: FileRef
@@ -94,6 +97,7 @@ class ValidateOutputs(Contract):
     num_read: NonNegativeInt
     num_accepted: NonNegativeInt
     num_quarantined: NonNegativeInt
+    num_redacted: NonNegativeInt
     num_warned: NonNegativeInt
     num_labels: NonNegativeInt
     reasons: tuple[ReasonCount, ...]

@@ -12,6 +12,7 @@ class Counts:
     num_read: int
     num_accepted: int
     num_quarantined: int
+    num_redacted: int
     num_warned: int
     reasons: tuple[ReasonCount, ...]
     labels: tuple[tuple[str, int], ...]

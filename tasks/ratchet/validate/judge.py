@@ -72,37 +72,49 @@ class JudgedRows:
             CREATE VIEW rows AS
             SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE len(reasons) = 0
         """)
-        self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, quarantines BOOLEAN, detail VARCHAR)")
+        self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, action VARCHAR, detail VARCHAR)")
         for screen in screens:
             if (action := self._actions[screen.reason]) != "off":
-                if screen.prepare:
-                    screen.prepare(self._db)
-                found = f"SELECT row, '{screen.reason}', {action == 'quarantine'}, detail FROM ({screen.find_sql})"  # noqa: S608
-                self._db.execute(f"INSERT INTO found {found}")
+                self._apply(screen, action)
         self._db.execute("""
             CREATE VIEW verdicts AS
             SELECT judged.rowid + 1 AS row, text, label, quality_score, fields, details,
                 list_concat(reasons, coalesce(left_out, [])) AS reasons,
-                list_concat(warnings, coalesce(warned, [])) AS warnings
+                list_concat(warnings, coalesce(warned, [])) AS warnings,
+                coalesce(redacted, []) AS redactions
             FROM judged LEFT JOIN (
-                SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (quarantines) AS left_out,
-                    list(reason ORDER BY rowid) FILTER (NOT quarantines) AS warned,
-                    list(detail ORDER BY rowid) FILTER (quarantines) AS details
+                SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (action = 'quarantine') AS left_out,
+                    list(reason ORDER BY rowid) FILTER (action = 'warn') AS warned,
+                    list(reason ORDER BY rowid) FILTER (action = 'redact') AS redacted,
+                    list(detail ORDER BY rowid) FILTER (action = 'quarantine') AS details
                 FROM found GROUP BY row
             ) ON found_row = judged.rowid + 1
         """)
         self._db.execute("CREATE VIEW accepted AS SELECT * FROM verdicts WHERE len(reasons) = 0")
 
+    def _apply(self, screen: Screen, action: Action) -> None:
+        if screen.prepare:
+            screen.prepare(self._db)
+        found = f"SELECT row, '{screen.reason}', '{action}', detail FROM ({screen.find_sql})"  # noqa: S608
+        self._db.execute(f"INSERT INTO found {found}")
+        if screen.hidden_sql and action != "warn":
+            self._db.execute(f"""
+                UPDATE judged SET text = hidden.text, label = hidden.label
+                FROM ({screen.hidden_sql}) AS hidden WHERE judged.rowid + 1 = hidden.row
+            """)  # noqa: S608
+
     def counts(self, rules: Sequence[Rule]) -> Counts:
-        num_read, num_accepted, num_quarantined, num_warned = self.ask(
-            "SELECT count(*), count(*) FILTER (len(reasons) = 0), count(*) FILTER (len(reasons) > 0), "
-            "count(*) FILTER (len(reasons) = 0 AND len(warnings) > 0) FROM verdicts"
+        kept = "count(*) FILTER (len(reasons) = 0"
+        num_read, num_accepted, num_quarantined, num_redacted, num_warned = self.ask(
+            f"SELECT count(*), {kept}), count(*) FILTER (len(reasons) > 0), {kept} AND len(redactions) > 0), "  # noqa: S608
+            f"{kept} AND len(warnings) > 0) FROM verdicts"
         )[0]
         broken = {
             reason: (num_rows, tuple(examples))
             for reason, num_rows, examples in self.ask(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
-                "FROM (SELECT row, unnest(list_concat(reasons, warnings)) AS reason FROM verdicts) GROUP BY reason"
+                "FROM (SELECT row, unnest(list_concat(reasons, redactions, warnings)) AS reason FROM verdicts) "
+                "GROUP BY reason"
             )
         }
         reasons = []
@@ -115,7 +127,7 @@ class JudgedRows:
         labels = self.ask(
             "SELECT label, count(*) AS num_rows FROM accepted GROUP BY label ORDER BY num_rows DESC, label"
         )
-        return Counts(num_read, num_accepted, num_quarantined, num_warned, tuple(reasons), tuple(labels))
+        return Counts(num_read, num_accepted, num_quarantined, num_redacted, num_warned, tuple(reasons), tuple(labels))
 
     def write_accepted(self, target: Path) -> Path:
         """JSON lines of core.datasets.Row, in the file's order; `id` is the sha256 of text, U+0000, label."""
@@ -130,7 +142,7 @@ class JudgedRows:
             FROM verdicts LEFT JOIN (
                 SELECT number, {again.fields} AS as_it_stood
                 FROM (SELECT *, row_number() OVER () AS number, {again.malformed} AS malformed FROM {again.relation})
-                WHERE number IN (SELECT row FROM found WHERE quarantines)
+                WHERE number IN (SELECT row FROM found WHERE action = 'quarantine')
             ) ON number = row
             WHERE len(reasons) > 0 ORDER BY row
         """  # noqa: S608

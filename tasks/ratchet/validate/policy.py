@@ -9,6 +9,8 @@ from ratchet.validate.contract import Action
 # Of a rule's actions the first is its default.
 ANY_ACTION: tuple[Action, ...] = ("quarantine", "warn", "off")
 WARNS: tuple[Action, ...] = ("warn", "quarantine", "off")
+REDACTS: tuple[Action, ...] = ("redact", "quarantine", "warn", "off")
+HIDES: tuple[Action, ...] = ("quarantine", "redact", "warn", "off")
 # There is nothing that could be trained on.
 ONLY_QUARANTINE: tuple[Action, ...] = ("quarantine",)
 

@@ -23,7 +23,7 @@ def receipt(
 ) -> dict[str, Any]:
     """Plain JSON data. `labels` are the accepted rows' most frequent labels, at most 500 of them."""
     return {
-        "schema_version": 2,
+        "schema_version": 3,
         "status": "REFUSED" if refusals else "ACCEPTED",
         "refusals": list(refusals),
         "file": inputs.file_name,
@@ -32,6 +32,7 @@ def receipt(
         "num_read": counts.num_read,
         "num_accepted": counts.num_accepted,
         "num_quarantined": counts.num_quarantined,
+        "num_redacted": counts.num_redacted,
         "num_warned": counts.num_warned,
         "num_labels": len(counts.labels),
         "reasons": [reason.model_dump(mode="json") for reason in counts.reasons],

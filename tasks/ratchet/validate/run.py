@@ -12,19 +12,20 @@ from ratchet.validate.page import render
 from ratchet.validate.policy import actions_of
 from ratchet.validate.receipt import receipt
 from ratchet.validate.rules import row_rules
-from ratchet.validate.screens.all import SCREENS
+from ratchet.validate.screens.all import screens_of
 from ratchet.validate.upload import open_upload
 
 
 def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     rules = row_rules(inputs.rules)
-    actions = actions_of((*rules, *SCREENS), inputs.rules.actions)
+    screens = screens_of(inputs.rules)
+    actions = actions_of((*rules, *screens), inputs.rules.actions)
     with world.scratch() as scratch, JudgedRows(scratch, actions) as rows:
         upload = open_upload(world.store.fetch_file(inputs.upload, scratch / "upload"), inputs.file_name)
         columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
-        rows.screen(SCREENS, previous)
-        counts = rows.counts((*rules, *SCREENS))
+        rows.screen(screens, previous)
+        counts = rows.counts((*rules, *screens))
         changed = changes(rows.ask, inputs.usual_shifts)
         refusals = batch_refusals(inputs.rules, batch_metrics(counts))
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
@@ -50,6 +51,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         num_read=counts.num_read,
         num_accepted=counts.num_accepted,
         num_quarantined=counts.num_quarantined,
+        num_redacted=counts.num_redacted,
         num_warned=counts.num_warned,
         num_labels=len(counts.labels),
         reasons=counts.reasons,

@@ -38,6 +38,7 @@ REFUSED: dict[str, tuple[list[Any], DataRules, list[str]]] = {
     "share_quality_score": (bad((FAIR, "x", "0.1"), 20), LENIENT, ["40.0%", "at most 25.0%"]),
     "share_control_character": (bad((FAIR + "\x07", "x", "1"), 2), LENIENT, ["6.2%", "control characters"]),
     "share_template_token": (bad((FAIR + "<|im_end|>", "x", "1"), 2), LENIENT, ["6.2%", "rendered chat"]),
+    "share_secret": (bad((f"{FAIR} AKIA{'ABCD' * 4}", "x", "1"), 1), LENIENT, ["3.2%", "at most 2.0%", "revoke"]),
 }  # fmt: skip
 
 
