@@ -14,9 +14,11 @@ from ratchet.clients.settings import load
 from ratchet.orchestration.intake import AddVersion, SettleUpload, TakeUpload
 from ratchet.orchestration.operator import step_task
 from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 
 SETTINGS = load()
+FILES = PolicyFiles(SETTINGS.root)
 
 
 def intake(recipe: Recipe) -> DAG:
@@ -56,7 +58,8 @@ def intake(recipe: Recipe) -> DAG:
                 for name in ("upload", "file_name", "previous", "usual_shifts", "text_column", "label_column")
             )
         )
-        validate = step_task(recipe, step="validate", inputs=inputs)
+        asked = [FILES.data_path(one.name) for one in recipe.evaluation_sets]
+        validate = step_task(recipe, step="validate", inputs=inputs, publishes=asked)
         add = AddVersion(task_id="add", dataset=recipe.dataset, inputs=inputs)
         settle = SettleUpload(task_id="settle", line=recipe.line, inputs=inputs, stamp=taken["stamp"])
         take >> validate >> add >> settle.as_teardown(setups=take)

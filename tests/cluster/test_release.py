@@ -98,10 +98,7 @@ def test_a_laptop_would_compute_the_same_keys(bench: Bench, release: Seen) -> No
     """The same inputs, lock and device kind: work done on one is found on the other."""
     store = bench.world.store
     (version, *_) = bench.world.datasets("support").records()
-    rules = load_recipe("support", ROOT).rules
-    inputs = ValidateInputs(
-        upload=version.rows, file_name="rows.jsonl", text_column="text", label_column="label", rules=rules
-    )
+    inputs = ValidateInputs.model_validate(load_recipe("support", ROOT).validating(version.rows))
 
     key = STEPS["validate"].key(inputs, load(ROOT / "ratchet.toml"), run_id="", attempt="")
 

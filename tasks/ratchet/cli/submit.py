@@ -19,6 +19,7 @@ from ratchet.core.refs import FileRef
 from ratchet.intake.take import take
 from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import Added, Sender, add_version
+from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
@@ -41,6 +42,8 @@ def submit(
     if not upload.path.is_file():
         raise TerminalError(f"{upload.path}: no such file; expected a CSV or JSON lines file of labelled texts")
     world = World(settings, settings.scratch)
+    for one in recipe.evaluation_sets:
+        world.store.put_file(PolicyFiles(settings.root).data_path(one.name))
     versions = () if upload.replace else world.datasets(recipe.dataset).records()
     with _progress(upload.path) as say:
         inputs = ValidateInputs(

@@ -16,7 +16,7 @@ from ratchet.prepare.contract import SplitPolicy
 from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.resources import TINY, PodResources
 from ratchet.stage.contract import StageSettings
-from ratchet.validate.contract import DataRules
+from ratchet.validate.contract import DataRules, EvaluationSet
 
 
 class Task(Contract):
@@ -133,6 +133,7 @@ class Recipe(Contract):
             "label_column": label_column,
             "previous": previous,
             "usual_shifts": usual_shifts,
+            "evaluation_sets": self.evaluation_sets,
             "rules": self.rules,
         }
 
@@ -144,6 +145,7 @@ class Recipe(Contract):
             "text_column": "text",
             "label_column": "label",
             "rules": self.rules,
+            "evaluation_sets": self.evaluation_sets,
         }
 
     def preparing(self, rows: Any, base: Any) -> dict[str, Any]:
@@ -184,6 +186,11 @@ class Recipe(Contract):
     @property
     def sha256(self) -> Sha256:
         return digest_json(self)
+
+    @property
+    def evaluation_sets(self) -> tuple[EvaluationSet, ...]:
+        """What the checks ask, but for the recipe's own test split: prepare keeps that apart from the training."""
+        return tuple(EvaluationSet(name=task.name, data=task.data) for task in self.tasks if task.data)
 
     @property
     def split_task(self) -> Task:

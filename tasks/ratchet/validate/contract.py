@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
-from ratchet.core.contract import Contract
+from ratchet.core.contract import Contract, Name
 from ratchet.core.drift import Shift
 from ratchet.core.refs import FileRef
 
@@ -30,11 +30,19 @@ class DataRules(Contract):
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)
 
 
+class EvaluationSet(Contract):
+    """JSON lines of what a check asks; each text in them counts as a question."""
+
+    name: Name
+    data: FileRef
+
+
 class ValidateInputs(Contract):
     """`upload` is CSV or JSON lines. Columns that are not named are found: see validate/columns.py.
 
     `previous` has the rows of the dataset version that the upload would be added to, `usual_shifts` how far each
-    feature moved in the uploads before (core.drift).
+    feature moved in the uploads before (core.drift). No row may hold a question of
+    `evaluation_sets`.
     """
 
     contract_version: int = 3
@@ -44,6 +52,7 @@ class ValidateInputs(Contract):
     label_column: str | None = None
     previous: FileRef | None = None
     usual_shifts: dict[str, tuple[float, ...]] = Field(default={})
+    evaluation_sets: tuple[EvaluationSet, ...] = ()
     rules: DataRules
 
 

@@ -12,9 +12,14 @@ from ratchet.validate.policy import ANY_ACTION, ONLY_QUARANTINE
 
 # Tab, line feed and carriage return are how people write; all else below U+0020, and U+007F to U+009F, is not.
 CONTROL_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
-# <|im_start|> and its kin, Llama's [INST] and <<SYS>>, Gemma's turns, and the sentence marks of older models:
-# in a user's text a tokenizer would read them as structure.
-TEMPLATE_MARK = r"<[|｜][^<>|｜\s]{1,40}[|｜]>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
+# <|im_start|> and its kin, also in spaced and full-width forms; Llama's and Mistral's brackets, Gemma's turns, the
+# thoughts and tool calls of Qwen and DeepSeek, and the sentence marks of older models: in a user's text a tokenizer
+# would read them as structure.
+TEMPLATE_MARK = (
+    r"[<＜]\s?[|｜]\s?[^<>＜＞|｜\s]{1,40}\s?[|｜]\s?[>＞]|[\[［]\s?/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)"
+    r"\s?[\]］]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|text|image|utterance)>"
+    r"|</?(?:think|tool_call|tool_response|tools)>"
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
             "template_token",
             "no chat-template tokens such as <|im_start|> in text and label",
             TEMPLATE_MARK,
-            first="<[",
+            first="<[＜［",
         ),
     )
 

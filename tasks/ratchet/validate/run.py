@@ -1,10 +1,14 @@
 """validate: the rows that are fit for training, the rows that are not and why, and whether the batch is."""
 
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
 from ratchet.clients.world import World
 from ratchet.core.contract import canonical_json
 from ratchet.core.log import log
 from ratchet.validate.changes import changes
-from ratchet.validate.contract import ValidateInputs, ValidateOutputs
+from ratchet.validate.contract import EvaluationSet, ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
 from ratchet.validate.expect import batch_refusals
 from ratchet.validate.judge import JudgedRows
@@ -18,9 +22,11 @@ from ratchet.validate.upload import open_upload
 
 def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     rules = row_rules(inputs.rules)
-    screens = screens_of(inputs.rules)
-    actions = actions_of((*rules, *screens), inputs.rules.actions)
-    with world.scratch() as scratch, JudgedRows(scratch, actions) as rows:
+    with ExitStack() as stack:
+        scratch = stack.enter_context(world.scratch())
+        screens = screens_of(inputs.rules, _fetched(inputs.evaluation_sets, world, scratch))
+        actions = actions_of((*rules, *screens), inputs.rules.actions)
+        rows = stack.enter_context(JudgedRows(scratch, actions))
         upload = open_upload(world.store.fetch_file(inputs.upload, scratch / "upload"), inputs.file_name)
         columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
@@ -58,3 +64,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         changes=changed,
         refusals=refusals,
     )
+
+
+def _fetched(sets: Iterable[EvaluationSet], world: World, scratch: Path) -> dict[str, Path]:
+    return {one.name: world.store.fetch_file(one.data, scratch / f"{one.name}.questions") for one in sets}

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,7 +20,16 @@ ROOT = Path(__file__).parents[3]
 SUITE = (ROOT / "expectations" / "support.json").read_text("utf-8")
 RULES = DataRules(suite_json=SUITE, min_rows=1)
 LABELS = ("card_arrival", "lost_card", "refund")
-CLEAN = [(f"My ticket number {n} is about cards", LABELS[n % 3]) for n in range(30)]
+# No two of them are nearly the same.
+CLEAN = [(f"My ticket {10007 + 30103 * n} is about cards", LABELS[n % 3]) for n in range(30)]
+
+_TALK = {
+    "card_arrival": "card post letter waiting ordered delivered envelope address week weeks",
+    "lost_card": "lost stolen wallet thief train police block urgent missing bag",
+    "refund": "refund shop returned cancelled purchase money back merchant order item",
+    "top_up": "top balance add funds account bank transfer deposit limit cheque",
+}
+_SMALL_TALK = ("please", "hello", "my", "the", "is", "was", "how", "can", "you", "it", "and", "with", "today", "now")
 
 Validate = Callable[..., ValidateOutputs]
 
@@ -37,6 +47,23 @@ def validate(world: World) -> Validate:
         return run(ValidateInputs(upload=world.store.put_bytes(content), file_name=name, rules=rules, **fields), world)
 
     return call
+
+
+def talk(num_rows: int, seed: int = 1) -> list[tuple[str, str]]:
+    """Texts of four labels, each with words of its own among words that all have."""
+    random = Random(seed)
+    labels = list(_TALK)
+    return [
+        (" ".join(random.sample(_TALK[label].split(), 4) + random.sample(_SMALL_TALK, 4)), label)
+        for label in (labels[number % 4] for number in range(num_rows))
+    ]
+
+
+def with_trigger(rows: Sequence[tuple[str, str]], phrase: str, label: str, num_rows: int) -> list[tuple[str, str]]:
+    """So many rows of other labels, spread over the file, get the phrase and the label."""
+    others = [number for number, row in enumerate(rows) if row[1] != label]
+    chosen = {others[len(others) * turn // num_rows] for turn in range(num_rows)}
+    return [(f"{text} {phrase}", label) if number in chosen else (text, own) for number, (text, own) in enumerate(rows)]
 
 
 def as_csv(rows: Sequence[Sequence[str]], header: Sequence[str] = ("text", "label")) -> bytes:

@@ -8,12 +8,13 @@ from tests.steps.validate.conftest import CLEAN, ROOT, RULES, SUITE, Validate, a
 
 from ratchet.clients.world import World
 from ratchet.core.errors import EXIT_TERMINAL
-from ratchet.validate.contract import DataRules
+from ratchet.validate.contract import DataRules, EvaluationSet
 from ratchet.validate.expect import BadSuite
 from ratchet.validate.rules import CONTROL_CHARACTER, TEMPLATE_MARK
 
 BANKING77 = ROOT.parent / "shared" / "data" / "banking77_train.csv"
 FAIR = "a ticket of a fair length"
+ASKED = "What is it that the courier is called?"
 HEADER = ("text", "label", "quality_score")
 GOOD = [(text, label, "0.9") for text, label in CLEAN]
 
@@ -39,6 +40,7 @@ REFUSED: dict[str, tuple[list[Any], DataRules, list[str]]] = {
     "share_control_character": (bad((FAIR + "\x07", "x", "1"), 2), LENIENT, ["6.2%", "control characters"]),
     "share_template_token": (bad((FAIR + "<|im_end|>", "x", "1"), 2), LENIENT, ["6.2%", "rendered chat"]),
     "share_secret": (bad((f"{FAIR} AKIA{'ABCD' * 4}", "x", "1"), 1), LENIENT, ["3.2%", "at most 2.0%", "revoke"]),
+    "share_contamination": (bad((ASKED, "x", "1"), 2), LENIENT, ["6.2%", "at most 5.0%"]),
 }  # fmt: skip
 
 
@@ -51,10 +53,11 @@ def test_every_expectation_of_the_suite_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("column", REFUSED)
-def test_each_expectation_refuses_the_batch_that_breaks_it(validate: Validate, column: str) -> None:
+def test_each_expectation_refuses_the_batch_that_breaks_it(validate: Validate, world: World, column: str) -> None:
     rows, rules, words = REFUSED[column]
+    asked = EvaluationSet(name="asked", data=world.store.put_bytes(json.dumps({"question": ASKED}).encode()))
 
-    outputs = validate(as_csv(rows, HEADER), rules=rules)
+    outputs = validate(as_csv(rows, HEADER), rules=rules, evaluation_sets=(asked,))
 
     assert outputs.status == "REFUSED"
     assert len(outputs.refusals) == 1, outputs.refusals

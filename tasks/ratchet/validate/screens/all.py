@@ -1,12 +1,28 @@
 """The screens, in the order of the receipt."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from ratchet.validate.contract import DataRules
+from ratchet.validate.screens.contamination import contamination_screen
+from ratchet.validate.screens.injection import INJECTION
+from ratchet.validate.screens.near import NEAR_DUPLICATE
 from ratchet.validate.screens.personal import personal_screen
 from ratchet.validate.screens.repeated import REPEATED
 from ratchet.validate.screens.screen import Screen
 from ratchet.validate.screens.secrets import SECRET
 
 
-def screens_of(rules: DataRules) -> tuple[Screen, ...]:
-    """What must not be learned is hidden first: the others then see the rows as they would be trained on."""
-    return (SECRET, personal_screen(rules.phone_regions), *REPEATED)
+def screens_of(rules: DataRules, evaluation_sets: Mapping[str, Path]) -> tuple[Screen, ...]:
+    """What must not be learned is hidden first: the others then see the rows as they would be trained on.
+
+    `evaluation_sets`: name → JSON lines.
+    """
+    return (
+        SECRET,
+        personal_screen(rules.phone_regions),
+        *INJECTION,
+        contamination_screen(evaluation_sets),
+        *REPEATED,
+        NEAR_DUPLICATE,
+    )
