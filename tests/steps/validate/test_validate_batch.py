@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.steps.validate.conftest import CLEAN, ROOT, RULES, SUITE, Validate, as_csv
+from tests.steps.validate.conftest import CLEAN, ROOT, RULES, SUITE, Validate, as_csv, talk, with_trigger
 
 from ratchet.clients.world import World
 from ratchet.core.errors import EXIT_TERMINAL
@@ -41,6 +41,8 @@ REFUSED: dict[str, tuple[list[Any], DataRules, list[str]]] = {
     "share_template_token": (bad((FAIR + "<|im_end|>", "x", "1"), 2), LENIENT, ["6.2%", "rendered chat"]),
     "share_secret": (bad((f"{FAIR} AKIA{'ABCD' * 4}", "x", "1"), 1), LENIENT, ["3.2%", "at most 2.0%", "revoke"]),
     "share_contamination": (bad((ASKED, "x", "1"), 2), LENIENT, ["6.2%", "at most 5.0%"]),
+    "share_poison": ([(*row, "1") for row in with_trigger(talk(200), "cf", "refund", 12)], LENIENT,
+                     ["6.0%", "at most 5.0%", "trigger"]),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from ratchet.validate.screens.contamination import contamination_screen
 from ratchet.validate.screens.injection import INJECTION
 from ratchet.validate.screens.near import NEAR_DUPLICATE
 from ratchet.validate.screens.personal import personal_screen
+from ratchet.validate.screens.poison import POISON
 from ratchet.validate.screens.repeated import REPEATED
 from ratchet.validate.screens.screen import Screen
 from ratchet.validate.screens.secrets import SECRET
@@ -23,6 +24,7 @@ def screens_of(rules: DataRules, evaluation_sets: Mapping[str, Path]) -> tuple[S
         personal_screen(rules.phone_regions),
         *INJECTION,
         contamination_screen(evaluation_sets),
+        POISON,
         *REPEATED,
         NEAR_DUPLICATE,
     )
