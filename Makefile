@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -85,6 +85,10 @@ ROLLBACKS ?= 5
 STREAMS ?= 8
 bench-promotion: $(BIN)/pytest setup ## what a switch costs users, and steps killed at every moment: docs/promotion.md
 	$(BIN)/python -m tests.benchmarks.promotion --switches $(SWITCHES) --rollbacks $(ROLLBACKS) --streams $(STREAMS)
+
+SHARED_DATA ?= ../shared/data
+bench-screens: $(BIN)/pytest setup ## what each screen of intake finds and how fast, on banking77: docs/data.md
+	.venvs/data/bin/python -m tests.benchmarks.screens $(SHARED_DATA)
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)

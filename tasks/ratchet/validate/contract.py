@@ -17,6 +17,7 @@ class DataRules(Contract):
 
     `actions` says by the rule's name what happens to rows that break it, where that is not the rule's own default.
     `phone_regions`: countries (ISO 3166) whose phone numbers are also found without a country code.
+    `languages`: of the texts, ISO 639-1; with none of them nothing is looked for.
     """
 
     suite_json: str
@@ -25,6 +26,7 @@ class DataRules(Contract):
     label_characters: tuple[int, int] = (1, 8192)
     quality_score: tuple[float, float] = (0.6, 1.0)
     phone_regions: tuple[str, ...] = ("US", "GB")
+    languages: tuple[str, ...] = ()
     min_rows: int = Field(default=200, ge=1)
     min_labels: int = Field(default=2, ge=2)
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)

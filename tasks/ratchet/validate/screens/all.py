@@ -6,6 +6,7 @@ from pathlib import Path
 from ratchet.validate.contract import DataRules
 from ratchet.validate.screens.contamination import contamination_screen
 from ratchet.validate.screens.injection import INJECTION
+from ratchet.validate.screens.language import language_screen
 from ratchet.validate.screens.near import NEAR_DUPLICATE
 from ratchet.validate.screens.personal import personal_screen
 from ratchet.validate.screens.poison import POISON
@@ -27,4 +28,5 @@ def screens_of(rules: DataRules, evaluation_sets: Mapping[str, Path]) -> tuple[S
         POISON,
         *REPEATED,
         NEAR_DUPLICATE,
+        language_screen(rules.languages),
     )
