@@ -8,7 +8,9 @@ from tests.fakes.events import sha
 from ratchet.cli import show
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
+from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drills import Drill
+from ratchet.validate.contract import ReasonCount, ValidateOutputs
 
 
 def _told(world: World) -> str:
@@ -44,3 +46,41 @@ def test_the_newest_drill_is_told_with_its_age_and_seconds(world: World, cold_st
         world.drills("support").append(lambda _, made=drill: made)
 
     assert f"3 days ago: b on green {word} in 0.4 s, the switch takes 0.012 s" in _told(world)
+
+
+def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
+    ref = world.store.put_bytes(b'{"row": 1, "reasons": ["secret"]}\n')
+    checked = ValidateOutputs(
+        status="ACCEPTED",
+        accepted=ref,
+        quarantine=ref,
+        receipt=ref,
+        num_read=3,
+        num_accepted=2,
+        num_quarantined=1,
+        num_redacted=1,
+        num_warned=0,
+        num_labels=2,
+        reasons=(ReasonCount(reason="personal", rule="no e-mail", action="redact", num_rows=1, examples=(2,)),),
+        refusals=(),
+    )
+    version = DatasetVersion(
+        dataset="support",
+        seq=0,
+        rows=ref,
+        num_rows=2,
+        num_quarantined=1,
+        uploads=(ref,),
+        receipt=ref,
+        at=datetime.now(UTC),
+        by="me",
+    )
+    console = Console(record=True, width=100)
+
+    show.receipt(world, Path("tickets.csv"), checked, version, console)
+
+    (kept,) = (world.settings.state / "quarantine").iterdir()
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    told = console.export_text()
+    assert "read 3 rows, accepted 2 (redacted 1, warned of 0), quarantined 1, labels 2" in told
+    assert "1  redacted  personal" in told
