@@ -45,6 +45,7 @@ def looked_at(
         num_read=len(texts) + 2,
         num_accepted=len(texts),
         num_quarantined=2,
+        num_redacted=0,
         num_warned=0,
         num_labels=1,
         reasons=(),

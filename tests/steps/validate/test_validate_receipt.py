@@ -46,9 +46,13 @@ def test_more_of_the_same_has_not_drifted(validate: Validate) -> None:
 def test_the_page_says_what_happened_to_which_rows(validate: Validate, world: World) -> None:
     current = validate(as_csv(MANY)).accepted
 
-    shown = page(world, validate(as_csv([*LONGER, ("wee", "x"), MANY[0]]), "april.csv", previous=current))
+    rows = [*LONGER, ("wee", "x"), MANY[0], ("write to mia.noor@example.com about it", "fraud")]
+    outputs = validate(as_csv(rows), "april.csv", previous=current)
+    shown = page(world, outputs)
 
-    assert "april.csv: 62 rows read, 61 accepted (1 of them with a warning), 1 quarantined." in shown
+    told = f"(1 of them redacted, {outputs.num_warned} with a warning)"
+    assert f"april.csv: 63 rows read, 62 accepted {told}, 1 quarantined." in shown
+    assert "mia.noor" not in shown
     assert "text has 10 to 4096 characters" in shown
     assert "1 labels are new: fraud." in shown
     assert "label: drifted" in shown

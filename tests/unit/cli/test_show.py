@@ -55,6 +55,7 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
         accepted=ref,
         quarantine=ref,
         receipt=ref,
+        page=ref,
         num_read=3,
         num_accepted=2,
         num_quarantined=1,
@@ -62,6 +63,7 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
         num_warned=0,
         num_labels=2,
         reasons=(ReasonCount(reason="personal", rule="no e-mail", action="redact", num_rows=1, examples=(2,)),),
+        changes=None,
         refusals=(),
     )
     version = DatasetVersion(
