@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-intake fuzz-intake cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -89,6 +89,14 @@ bench-promotion: $(BIN)/pytest setup ## what a switch costs users, and steps kil
 SHARED_DATA ?= ../shared/data
 bench-screens: $(BIN)/pytest setup ## what each screen of intake finds and how fast, on banking77: docs/data.md
 	.venvs/data/bin/python -m tests.benchmarks.screens $(SHARED_DATA)
+
+BIG ?= 0
+bench-intake: setup ## what reading an upload costs, and its memory at 10 k to 1 M rows (BIG=10000000 for more): docs/data.md
+	.venvs/data/bin/python -m tests.benchmarks.intake --big $(BIG)
+
+FUZZ ?= 20000
+fuzz-intake: setup ## FUZZ broken and odd uploads: each is read or refused in a sentence, none crashes or hangs
+	PYTHONPATH=.venvs/pytest .venvs/data/bin/python -m tests.benchmarks.fuzz_intake --inputs $(FUZZ)
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)

@@ -14,6 +14,7 @@ LABEL_NAMES = (
     "label", "category", "intent", "class", "answer", "target", "completion", "output", "response", "topic", "tag",
 )  # fmt: skip
 QUALITY_NAME = "quality_score"
+CHAT_NAME = "messages"
 
 
 class WrongColumns(TerminalError, LookupError):
@@ -22,15 +23,27 @@ class WrongColumns(TerminalError, LookupError):
 
 @dataclass(frozen=True)
 class Columns:
-    """Names as the file spells them; `quality` is None where the file has no such column."""
+    """Names as the file spells them; `quality` is None where the file has no such column.
+
+    `chat`: text and label are the two messages of one column, which both name.
+    """
 
     text: str
     label: str
     quality: str | None
+    chat: bool = False
 
 
-def find_columns(names: Sequence[str], text_column: str | None, label_column: str | None, file_name: str) -> Columns:
-    """Raises WrongColumns, with what was expected and the option that names the column."""
+def find_columns(
+    names: Sequence[str], text_column: str | None, label_column: str | None, file_name: str, may_chat: bool = False
+) -> Columns:
+    """`may_chat`: a column of messages is taken before all others, unless the caller names columns.
+
+    Raises WrongColumns, with what was expected and the option that names the column.
+    """
+    quality = next((name for name in names if _plain(name) == QUALITY_NAME), None)
+    if may_chat and CHAT_NAME in names and text_column is None and label_column is None:
+        return Columns(CHAT_NAME, CHAT_NAME, quality, chat=True)
     text = _find(names, text_column, TEXT_NAMES, "text", file_name)
     label = _find(names, label_column, LABEL_NAMES, "label", file_name)
     if text == label:
@@ -38,7 +51,7 @@ def find_columns(names: Sequence[str], text_column: str | None, label_column: st
             f"{file_name}: column {text!r} cannot be both text and label; columns are {_list(names)}: "
             "name two different ones with --text-column and --label-column"
         )
-    return Columns(text, label, next((name for name in names if _plain(name) == QUALITY_NAME), None))
+    return Columns(text, label, quality)
 
 
 def _find(names: Sequence[str], named: str | None, known: Sequence[str], role: str, file_name: str) -> str:

@@ -18,6 +18,7 @@ class DataRules(Contract):
     `actions` says by the rule's name what happens to rows that break it, where that is not the rule's own default.
     `phone_regions`: countries (ISO 3166) whose phone numbers are also found without a country code.
     `languages`: of the texts, ISO 639-1; with none of them nothing is looked for.
+    `max_upload_bytes` is of the upload once unpacked.
     """
 
     suite_json: str
@@ -30,6 +31,7 @@ class DataRules(Contract):
     min_rows: int = Field(default=200, ge=1)
     min_labels: int = Field(default=2, ge=2)
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)
+    max_upload_bytes: int = Field(default=16 << 30, ge=1)
 
 
 class EvaluationSet(Contract):
@@ -40,7 +42,8 @@ class EvaluationSet(Contract):
 
 
 class ValidateInputs(Contract):
-    """`upload` is CSV or JSON lines. Columns that are not named are found: see validate/columns.py.
+    """`upload` is CSV, JSON lines or Parquet: see validate/formats.py. Columns that are not named are found: see
+    validate/columns.py.
 
     `previous` has the rows of the dataset version that the upload would be added to, `usual_shifts` how far each
     feature moved in the uploads before (core.drift). No row may hold a question of

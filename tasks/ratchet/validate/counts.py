@@ -7,7 +7,7 @@ from ratchet.validate.contract import ReasonCount
 
 @dataclass(frozen=True)
 class Counts:
-    """`labels` are the accepted rows' (label, rows), most frequent first."""
+    """`labels` are the accepted rows' (label, rows), most frequent first, the first few hundred of `num_labels`."""
 
     num_read: int
     num_accepted: int
@@ -15,6 +15,7 @@ class Counts:
     num_redacted: int
     num_warned: int
     reasons: tuple[ReasonCount, ...]
+    num_labels: int
     labels: tuple[tuple[str, int], ...]
 
     def __post_init__(self) -> None:
@@ -29,7 +30,7 @@ def batch_metrics(counts: Counts) -> dict[str, int | float]:
     return {
         "num_read": counts.num_read,
         "num_accepted": counts.num_accepted,
-        "num_labels": len(counts.labels),
+        "num_labels": counts.num_labels,
         "share_quarantined": _share(counts.num_quarantined, counts.num_read),
         "share_largest_label": _share(counts.labels[0][1] if counts.labels else 0, counts.num_accepted),
         **{f"share_{reason.reason}": _share(reason.num_rows, counts.num_read) for reason in counts.reasons},

@@ -11,32 +11,39 @@ from typing import Any
 
 import duckdb
 
+from ratchet.validate import parquet
+from ratchet.validate.bad_upload import BadUpload
 from ratchet.validate.columns import Columns, find_columns
 from ratchet.validate.contract import Action, ReasonCount
 from ratchet.validate.counts import Counts
+from ratchet.validate.csv_text import csv_header, tidy_csv
+from ratchet.validate.json_lines import bad_json_line, jsonl_names
 from ratchet.validate.policy import Rule
 from ratchet.validate.rules import RowRule
 from ratchet.validate.screens.screen import Screen
-from ratchet.validate.sources import Source, csv_source, jsonl_source, quoted
-from ratchet.validate.upload import BadUpload, Upload, bad_json_line, csv_header, jsonl_names, tidy_csv
+from ratchet.validate.sources import Source, csv_source, jsonl_source, parquet_source
+from ratchet.validate.sql import quoted
+from ratchet.validate.upload import Upload
 
 # Space, tab, line breaks, no-break space, ideographic space, zero-width space, byte order mark.
 _BLANKS = "||".join(f"chr({code})" for code in (0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0xA0, 0x3000, 0x200B, 0xFEFF))
 _NUM_EXAMPLES = 3
-_MEMORY_LIMIT = "2GB"  # beyond it DuckDB spills to the scratch folder
+_MOST_LABELS = 500  # in prompt/completion data every label is another
+_MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills to the scratch folder
 
 
 class JudgedRows:
-    """The rows of one upload with their reasons, in a database below `scratch`. Row 1 is the first data row.
+    """The rows of one upload with their reasons, in a database that spills into `scratch`. Row 1 is the first data row.
 
-    `actions` says by rule what happens to rows that break it.
+    `actions` says by rule what happens to rows that break it; `max_bytes` limits what Parquet may hold, unpacked.
     """
 
-    def __init__(self, scratch: Path, actions: Mapping[str, Action]) -> None:
+    def __init__(self, scratch: Path, actions: Mapping[str, Action], max_bytes: int) -> None:
         self._scratch = scratch
         self._actions = actions
+        self._max_bytes = max_bytes
         self._source: Source
-        self._db: Any = duckdb.connect(str(scratch / "judged.duckdb"))
+        self._db: Any = duckdb.connect(":memory:")
         self._db.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         self._db.execute(f"SET temp_directory = {quoted(str(scratch / 'spill'))}")
 
@@ -52,13 +59,18 @@ class JudgedRows:
         self, upload: Upload, text_column: str | None, label_column: str | None, rules: Sequence[RowRule]
     ) -> Columns:
         """The pass; says which columns it took. Raises BadUpload, WrongColumns."""
+        named = (text_column, label_column, upload.name)
         if upload.kind == "csv":
             delimiter, names = csv_header(upload)
-            columns = find_columns(names, text_column, label_column, upload.name)
+            columns = find_columns(names, *named)
             self._judge_csv(upload, delimiter, names, columns, rules)
-        else:
-            columns = find_columns(jsonl_names(upload), text_column, label_column, upload.name)
+        elif upload.kind == "jsonl":
+            columns = find_columns(jsonl_names(upload), *named, may_chat=True)
             self._judge_jsonl(upload, columns, rules)
+        else:
+            types = parquet.types_of(self._db, upload)
+            columns = find_columns(list(types), *named, may_chat=True)
+            self._judge_parquet(upload, types, columns, rules)
         if not self.ask("FROM judged LIMIT 1"):
             raise BadUpload(f"{upload.name}: no rows ({upload.num_bytes} bytes): expected data rows below the header")
         if upload.kind == "csv" and not upload.ends_with_line_break:
@@ -78,7 +90,8 @@ class JudgedRows:
                 self._apply(screen, action)
         self._db.execute("""
             CREATE VIEW verdicts AS
-            SELECT judged.rowid + 1 AS row, text, label, quality_score, fields, details,
+            SELECT judged.rowid + 1 AS row, text, label, quality_score, fields,
+                list_concat(CASE WHEN problem IS NULL THEN [] ELSE [problem] END, coalesce(details, [])) AS details,
                 list_concat(reasons, coalesce(left_out, [])) AS reasons,
                 list_concat(warnings, coalesce(warned, [])) AS warnings,
                 coalesce(redacted, []) AS redactions
@@ -124,10 +137,20 @@ class JudgedRows:
             reasons.append(
                 ReasonCount(reason=rule.reason, rule=rule.words, action=action, num_rows=num_rows, examples=examples)
             )
-        labels = self.ask(
-            "SELECT label, count(*) AS num_rows FROM accepted GROUP BY label ORDER BY num_rows DESC, label"
+        labels = self.ask(f"""
+            SELECT label, count(*) AS num_rows, count(*) OVER () FROM accepted
+            GROUP BY label ORDER BY num_rows DESC, label LIMIT {_MOST_LABELS}
+        """)  # noqa: S608
+        return Counts(
+            num_read=num_read,
+            num_accepted=num_accepted,
+            num_quarantined=num_quarantined,
+            num_redacted=num_redacted,
+            num_warned=num_warned,
+            reasons=tuple(reasons),
+            num_labels=labels[0][2] if labels else 0,
+            labels=tuple((label, num_rows) for label, num_rows, _ in labels),
         )
-        return Counts(num_read, num_accepted, num_quarantined, num_redacted, num_warned, tuple(reasons), tuple(labels))
 
     def write_accepted(self, target: Path) -> Path:
         """JSON lines of core.datasets.Row, in the file's order; `id` is the sha256 of text, U+0000, label."""
@@ -138,10 +161,10 @@ class JudgedRows:
         """JSON lines of {"row", "reasons", "details", "fields"}; `fields` is the row as it stood in the file."""
         again = self._source
         query = f"""
-            SELECT row, reasons, coalesce(details, []) AS details, coalesce(fields, as_it_stood) AS fields
+            SELECT row, reasons, details, coalesce(fields, as_it_stood) AS fields
             FROM verdicts LEFT JOIN (
                 SELECT number, {again.fields} AS as_it_stood
-                FROM (SELECT *, row_number() OVER () AS number, {again.malformed} AS malformed FROM {again.relation})
+                FROM (SELECT *, row_number() OVER () AS number FROM {again.relation})
                 WHERE number IN (SELECT row FROM found WHERE action = 'quarantine')
             ) ON number = row
             WHERE len(reasons) > 0 ORDER BY row
@@ -167,16 +190,27 @@ class JudgedRows:
             tidy_csv(upload, delimiter, len(names), tidied)
             self._judge(csv_source(tidied, delimiter, names, columns, tidied=True), rules)
 
+    def _judge_parquet(
+        self, upload: Upload, types: Mapping[str, str], columns: Columns, rules: Sequence[RowRule]
+    ) -> None:
+        parquet.refuse_wrong_types(types, columns, upload.name)
+        parquet.refuse_a_bomb(self._db, upload, types, self._max_bytes)
+        try:
+            self._judge(parquet_source(parquet.relation(upload), types, columns), rules)
+        except duckdb.Error as error:
+            raise parquet.bad_parquet(upload, error) from None
+
     def _judge(self, source: Source, rules: Sequence[RowRule]) -> None:
         self._source = source
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT text, label, quality_score, reasons, warnings,
+            SELECT text, label, quality_score, reasons, warnings, coalesce(malformed, conversation) AS problem,
                 CASE WHEN len(reasons) > 0 THEN {source.fields} END AS fields
             FROM (
                 SELECT *, {self._broken(rules, "quarantine")} AS reasons, {self._broken(rules, "warn")} AS warnings
                 FROM (
-                    SELECT *, {source.malformed} AS malformed, {_trimmed(source.text)} AS text,
+                    SELECT *, {source.malformed} AS malformed, {source.conversation} AS conversation,
+                        {_trimmed(source.text)} AS text,
                         {_trimmed(source.label)} AS label, {_trimmed(source.quality)} AS quality_given,
                         try_cast(quality_given AS DOUBLE) AS quality_score
                     FROM {source.relation}
@@ -185,13 +219,12 @@ class JudgedRows:
         """)  # noqa: S608
 
     def _broken(self, rules: Sequence[RowRule], action: Action) -> str:
-        """SQL for the list of those rules with this action that a row breaks."""
-        verdicts = ", ".join(
-            f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END"
-            for rule in rules
-            if self._actions[rule.reason] == action
-        )
-        return f"list_filter([{verdicts}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
+        """SQL for the list of those rules with this action that a row breaks. Most rows keep all: lists are slow."""
+        chosen = [rule for rule in rules if self._actions[rule.reason] == action]
+        keeps_all = " AND ".join(f"({rule.keeps_sql})" for rule in chosen) or "true"
+        verdicts = ", ".join(f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END" for rule in chosen)
+        broken = f"list_filter([{verdicts}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
+        return f"CASE WHEN {keeps_all} THEN [] ELSE {broken} END"
 
     def _refuse_a_cut_row(self, upload: Upload, label_is_last: bool) -> None:
         """A CSV file cut inside its last field still parses. One that ends with a label of other rows is whole."""

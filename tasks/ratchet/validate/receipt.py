@@ -8,8 +8,6 @@ from ratchet.validate.columns import Columns
 from ratchet.validate.contract import Changes, ValidateInputs
 from ratchet.validate.counts import Counts
 
-_MAX_LABELS = 500
-
 
 def receipt(
     inputs: ValidateInputs,
@@ -21,7 +19,7 @@ def receipt(
     accepted: FileRef,
     quarantine: FileRef,
 ) -> dict[str, Any]:
-    """Plain JSON data. `labels` are the accepted rows' most frequent labels, at most 500 of them."""
+    """Plain JSON data. `labels` are the accepted rows' most frequent labels."""
     return {
         "schema_version": 3,
         "status": "REFUSED" if refusals else "ACCEPTED",
@@ -34,9 +32,9 @@ def receipt(
         "num_quarantined": counts.num_quarantined,
         "num_redacted": counts.num_redacted,
         "num_warned": counts.num_warned,
-        "num_labels": len(counts.labels),
+        "num_labels": counts.num_labels,
         "reasons": [reason.model_dump(mode="json") for reason in counts.reasons],
-        "labels": [{"label": label, "num_rows": num_rows} for label, num_rows in counts.labels[:_MAX_LABELS]],
+        "labels": [{"label": label, "num_rows": num_rows} for label, num_rows in counts.labels],
         "changes": changes.model_dump(mode="json") if changes else None,
         "accepted": accepted.model_dump(),
         "quarantine": quarantine.model_dump(),

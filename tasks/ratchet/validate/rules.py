@@ -1,7 +1,8 @@
 """The rules on rows, as data: a reason, the rule in words, and the SQL that is true for a row that keeps it.
 
 The SQL speaks of `text` and `label` (trimmed strings, NULL when blank or not a string), `quality_given` (as it stands
-in the file, NULL when blank), `quality_score` (a number, or NULL) and `malformed` (NULL for a row of the right shape).
+in the file, NULL when blank), `quality_score` (a number, or NULL), `malformed` and `conversation` (NULL for a row of
+the right shape).
 It is never NULL itself, and a row that lacks a value breaks one rule only: the one that says so.
 """
 
@@ -34,20 +35,26 @@ def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
     return (
         RowRule(
             "malformed",
-            "one value for each column (CSV), one JSON object a line (JSON lines)",
+            "one value for each column (CSV), one JSON object a line, each key once (JSON lines)",
             "malformed IS NULL",
+            ONLY_QUARANTINE,
+        ),
+        RowRule(
+            "conversation",
+            "messages are one question of the user and one answer of the assistant, each one text",
+            "conversation IS NULL",
             ONLY_QUARANTINE,
         ),
         RowRule(
             "text_missing",
             "text is a string and not blank",
-            "malformed IS NOT NULL OR text IS NOT NULL",
+            "malformed IS NOT NULL OR conversation IS NOT NULL OR text IS NOT NULL",
             ONLY_QUARANTINE,
         ),
         RowRule(
             "label_missing",
             "label is given and not blank",
-            "malformed IS NOT NULL OR label IS NOT NULL",
+            "malformed IS NOT NULL OR conversation IS NOT NULL OR label IS NOT NULL",
             ONLY_QUARANTINE,
         ),
         _length("text", *rules.text_characters),

@@ -7,6 +7,7 @@ from pathlib import Path
 from ratchet.clients.world import World
 from ratchet.core.contract import canonical_json
 from ratchet.core.log import log
+from ratchet.validate.bad_upload import plain_name
 from ratchet.validate.changes import changes
 from ratchet.validate.contract import EvaluationSet, ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
@@ -22,12 +23,14 @@ from ratchet.validate.upload import open_upload
 
 def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     rules = row_rules(inputs.rules)
+    inputs = inputs.model_copy(update={"file_name": plain_name(inputs.file_name)})
     with ExitStack() as stack:
         scratch = stack.enter_context(world.scratch())
         screens = screens_of(inputs.rules, _fetched(inputs.evaluation_sets, world, scratch))
         actions = actions_of((*rules, *screens), inputs.rules.actions)
-        rows = stack.enter_context(JudgedRows(scratch, actions))
-        upload = open_upload(world.store.fetch_file(inputs.upload, scratch / "upload"), inputs.file_name)
+        rows = stack.enter_context(JudgedRows(scratch, actions, inputs.rules.max_upload_bytes))
+        path = world.store.fetch_file(inputs.upload, scratch / "upload")
+        upload = open_upload(path, inputs.file_name, inputs.rules.max_upload_bytes)
         columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
         rows.screen(screens, previous)
@@ -59,7 +62,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         num_quarantined=counts.num_quarantined,
         num_redacted=counts.num_redacted,
         num_warned=counts.num_warned,
-        num_labels=len(counts.labels),
+        num_labels=counts.num_labels,
         reasons=counts.reasons,
         changes=changed,
         refusals=refusals,

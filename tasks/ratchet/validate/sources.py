@@ -1,10 +1,12 @@
 """An upload as SQL: a relation, and where in it the fields are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ratchet.validate import conversations
 from ratchet.validate.columns import Columns
+from ratchet.validate.sql import has_a_key_twice, name, pointer, quoted
 from ratchet.validate.upload import MAX_LINE_BYTES
 
 
@@ -12,7 +14,8 @@ from ratchet.validate.upload import MAX_LINE_BYTES
 class Source:
     """SQL expressions over `relation`.
 
-    `malformed` is NULL for a row of the right shape; `fields` is the row as JSON, as it stood in the file.
+    `malformed` and `conversation` are words for what is wrong with a row's shape, or NULL; the others may speak of
+    them. `fields` is the row as JSON, as it stood in the file.
     """
 
     relation: str
@@ -21,10 +24,11 @@ class Source:
     quality: str
     malformed: str
     fields: str
+    conversation: str = "NULL"
 
 
 def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Columns, tidied: bool) -> Source:
-    """`tidied`: upload.tidy_csv wrote the file, with one more column for rows of another width."""
+    """`tidied`: csv_text.tidy_csv wrote the file, with one more column for rows of another width."""
     fields = [f"c{index}" for index in range(len(names))]
     types = ", ".join(f"{field}: 'VARCHAR'" for field in [*fields, *(["odd"] if tidied else [])])
     whole = "json_object({})".format(", ".join(f"{quoted(n)}, {f}" for n, f in zip(names, fields, strict=True)))
@@ -33,40 +37,80 @@ def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Column
         f"header = true, auto_detect = false, strict_mode = true, delim = {quoted(delimiter)}, "
         f"quote = '\"', escape = '\"', max_line_size = {MAX_LINE_BYTES}"
     )
+    width = f"json_array_length(odd) || ' fields, where the header has {len(names)}'"
     return Source(
         relation=f"read_csv({quoted(str(path))}, columns = {{{types}}}, {options})",
         text=fields[names.index(columns.text)],
         label=fields[names.index(columns.label)],
         quality=fields[names.index(columns.quality)] if columns.quality else "NULL",
-        malformed="odd" if tidied else "NULL",
-        fields=f"CASE WHEN malformed IS NULL THEN {whole} ELSE json(malformed) END",
+        malformed=f"CASE WHEN odd IS NOT NULL THEN {width} END" if tidied else "NULL",
+        fields=f"CASE WHEN odd IS NULL THEN {whole} ELSE json(odd) END" if tidied else whole,
     )
 
 
 def jsonl_source(path: Path, columns: Columns) -> Source:
     """A text that is no string, and a label that is an object or a list, count as missing."""
+    objects = f"read_ndjson_objects({quoted(str(path))}, maximum_object_size = {MAX_LINE_BYTES})"
+    quality = f"json_extract_string(json, {pointer(columns.quality)})" if columns.quality else "NULL"
+    # Of a key that is there twice DuckDB takes the first, Python and JavaScript the last.
+    malformed = (
+        f"CASE WHEN json_type(json) <> 'OBJECT' THEN 'not an object' "
+        f"WHEN {has_a_key_twice('json')} THEN 'a key is there twice' END"
+    )
+    if columns.chat:
+        relation = f"(SELECT json, json_extract(json, {pointer(columns.text)}) AS chat FROM {objects})"  # noqa: S608
+        return _chat_source(relation, quality, malformed, fields="json")
     return Source(
-        relation=f"read_ndjson_objects({quoted(str(path))}, maximum_object_size = {MAX_LINE_BYTES})",
+        relation=objects,
         text=_scalar(columns.text, ["VARCHAR"]),
         label=_scalar(columns.label, ["VARCHAR", "BIGINT", "UBIGINT", "DOUBLE", "BOOLEAN"]),
-        quality=f"json_extract_string(json, {_pointer(columns.quality)})" if columns.quality else "NULL",
-        malformed="CASE WHEN json_type(json) <> 'OBJECT' THEN 'not an object' END",
+        quality=quality,
+        malformed=malformed,
         fields="json",
     )
 
 
-def quoted(text: str) -> str:
-    """A SQL string literal."""
-    return "'{}'".format(text.replace("'", "''"))
+def parquet_source(relation: str, types: Mapping[str, str], columns: Columns) -> Source:
+    """`types` by column name, as DuckDB calls them."""
+    fields = {column: f"c{index}" for index, column in enumerate(types)}
+    renamed = ", ".join(f"{name(column)} AS {field}" for column, field in fields.items())
+    values = ", ".join(f"{quoted(column)}, {_in_json(field, types[column])}" for column, field in fields.items())
+    whole = f"json_object({values})"
+    quality = fields[columns.quality] if columns.quality else "NULL"
+    if columns.chat:
+        chat = f"(SELECT {renamed}, to_json({name(columns.text)}) AS chat FROM {relation})"  # noqa: S608
+        return _chat_source(chat, quality, malformed="NULL", fields=whole)
+    return Source(
+        relation=f"(SELECT {renamed} FROM {relation})",  # noqa: S608
+        text=fields[columns.text],
+        label=fields[columns.label],
+        quality=quality,
+        malformed="NULL",
+        fields=whole,
+    )
+
+
+def _in_json(field: str, kind: str) -> str:
+    """JSON has no word for NaN and infinity: they become strings."""
+    if kind not in {"FLOAT", "DOUBLE"}:
+        return field
+    return f"CASE WHEN isfinite({field}) THEN to_json({field}) ELSE to_json(CAST({field} AS VARCHAR)) END"
+
+
+def _chat_source(relation: str, quality: str, malformed: str, fields: str) -> Source:
+    return Source(
+        relation=relation,
+        text=f"CASE WHEN conversation IS NULL THEN {conversations.content('chat', 0)} END",
+        label=f"CASE WHEN conversation IS NULL THEN {conversations.content('chat', 1)} END",
+        quality=quality,
+        malformed=malformed,
+        fields=fields,
+        conversation=f"CASE WHEN ({malformed}) IS NULL THEN {conversations.problem('chat')} END",
+    )
 
 
 def _scalar(key: str, types: Sequence[str]) -> str:
     allowed = ", ".join(map(quoted, types))
     return (
-        f"CASE WHEN json_type(json, {_pointer(key)}) IN ({allowed}) THEN json_extract_string(json, {_pointer(key)}) END"
+        f"CASE WHEN json_type(json, {pointer(key)}) IN ({allowed}) THEN json_extract_string(json, {pointer(key)}) END"
     )
-
-
-def _pointer(key: str) -> str:
-    """A JSON pointer (RFC 6901), since a key may hold dots, quotes and brackets."""
-    return quoted("/" + key.replace("~", "~0").replace("/", "~1"))

@@ -1,213 +1,144 @@
-"""What can be wrong with the bytes of an upload before any row can be judged; every refusal says where.
-
-A CSV upload: `text,label⏎"My card, please",card_arrival⏎`.
-A JSON lines upload: `{"text": "My card, please", "label": "card_arrival"}⏎`.
-"""
+"""What can be wrong with the bytes of an upload before any row can be judged; every refusal says where."""
 
 import codecs
-import csv
-import json
-import shutil
+import contextlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from ratchet.core.errors import TerminalError
 from ratchet.core.refs import CHUNK_BYTES
+from ratchet.validate.bad_upload import CUT_OFF, BadUpload
+from ratchet.validate.formats import (
+    PARQUET_MARK,
+    Format,
+    Kind,
+    format_of,
+    refuse_other_content,
+    refuse_other_packing,
+)
+from ratchet.validate.packing import chunks
 
 MAX_LINE_BYTES = 64 << 20
-_CUT_OFF = "it was cut off; send the whole file again"
-_DELIMITERS = ",;\t|"
-_SUFFIXES: dict[str, Literal["csv", "jsonl"]] = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
-
-class BadUpload(TerminalError, ValueError):
-    """The upload cannot be read as what its name says."""
+_TOO_LARGE = "send it in parts, or raise max_upload_bytes in the recipe's rules"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A readable upload: UTF-8 without byte order mark or NUL, not empty."""
+    """A readable upload: Parquet with a footer, or UTF-8 without byte order mark or NUL, not empty.
+
+    `num_bytes` is the size of `path`: of what was unpacked.
+    """
 
     path: Path
     name: str
-    kind: Literal["csv", "jsonl"]
+    kind: Kind
     num_bytes: int
     ends_with_line_break: bool
 
 
-def open_upload(path: Path, name: str) -> Upload:
-    """Read all bytes once. Raises BadUpload with the byte offset and line of what is wrong."""
-    kind = _SUFFIXES.get(Path(name).suffix.lower())
-    if kind is None:
-        raise BadUpload(f"{name}: unknown kind of file: expected a name that ends in {', '.join(_SUFFIXES)}")
-    num_bytes = path.stat().st_size
-    _refuse_bad_bytes(path, name)
-    if has_mark := _starts_with(path, codecs.BOM_UTF8):
-        path = _without_mark(path)
-    if not _has_content(path):
-        raise BadUpload(f"{name}: the file is empty ({num_bytes} bytes): expected a header and rows, or JSON lines")
-    return Upload(path, name, kind, num_bytes - 3 * has_mark, _last_byte(path) in b"\r\n")
+def open_upload(path: Path, name: str, max_bytes: int) -> Upload:
+    """Read all bytes once. Raises BadUpload with the byte offset and line of what is wrong.
 
-
-def _refuse_bad_bytes(path: Path, name: str) -> None:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    offset, lines = 0, 1
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(CHUNK_BYTES)
-            pending = decoder.getstate()[0]
-            try:
-                decoder.decode(chunk, final=not chunk)
-            except UnicodeDecodeError as error:
-                at, line = offset - len(pending) + error.start, lines + (pending + chunk)[: error.start].count(b"\n")
-                raise BadUpload(_not_utf8(path, name, at, line, not chunk)) from None
-            if (nul := chunk.find(b"\0")) >= 0:
-                line = lines + chunk.count(b"\n", 0, nul)
-                raise BadUpload(
-                    f"{name}: a NUL byte at byte {offset + nul} (line {line}): expected text; "
-                    "export the file again as UTF-8, or remove the byte"
-                )
-            if not chunk:
-                return
-            offset, lines = offset + len(chunk), lines + chunk.count(b"\n")
-
-
-def _not_utf8(path: Path, name: str, at: int, line: int, at_end: bool) -> str:
-    if _starts_with(path, codecs.BOM_UTF16_LE) or _starts_with(path, codecs.BOM_UTF16_BE):
-        return f"{name}: not UTF-8 at byte 0 (line 1): the file is UTF-16; save it as UTF-8 and submit it again"
-    if at_end:
-        return f"{name}: the file ends at byte {at} (line {line}) inside a character: {_CUT_OFF}"
-    return f"{name}: not UTF-8 at byte {at} (line {line}): expected UTF-8; save the file as UTF-8 and submit it again"
-
-
-def _starts_with(path: Path, mark: bytes) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(mark)) == mark
-
-
-def _without_mark(path: Path) -> Path:
-    target = path.with_name(f"{path.name}.unmarked")
-    with path.open("rb") as source, target.open("wb") as copy:
-        source.seek(len(codecs.BOM_UTF8))
-        shutil.copyfileobj(source, copy, CHUNK_BYTES)
-    return target
-
-
-def _has_content(path: Path) -> bool:
-    with path.open("rb") as file:
-        return any(chunk.strip() for chunk in iter(lambda: file.read(CHUNK_BYTES), b""))
-
-
-def _last_byte(path: Path) -> bytes:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1)
-
-
-# CSV
-
-
-def csv_header(upload: Upload) -> tuple[str, list[str]]:
-    """The delimiter (of , ; tab |, the one that makes most columns) and the names of the first line."""
-    csv.field_size_limit(MAX_LINE_BYTES)
-    found = [(delimiter, _first_record(upload, delimiter)) for delimiter in _DELIMITERS]
-    delimiter, names = max(found, key=lambda pair: len(pair[1]))
-    return delimiter, [name.strip() for name in names]
-
-
-def _first_record(upload: Upload, delimiter: str) -> list[str]:
-    with upload.path.open(encoding="utf-8", newline="") as file:
-        try:
-            return next((record for record in csv.reader(file, delimiter=delimiter) if record), [])
-        except csv.Error as error:
-            raise BadUpload(f"{upload.name}: the header in line 1 cannot be read as CSV: {error}") from None
-
-
-def tidy_csv(upload: Upload, delimiter: str, num_columns: int, target: Path) -> None:
-    """Copy a CSV file that DuckDB's strict reader refuses: one kind of line break, every row as wide as the header.
-
-    A row of another width becomes empty fields and, in one more column, its fields as a JSON list.
-    Raises BadUpload where quotes are not closed or not doubled, and for a file that ends inside a row.
+    A compressed file is unpacked beside `path`, and no further than it is found good, nor beyond `max_bytes`.
     """
-    csv.field_size_limit(MAX_LINE_BYTES)
-    with (
-        upload.path.open(encoding="utf-8", newline="") as source,
-        target.open("w", encoding="utf-8", newline="") as copy,
-    ):
-        reader = csv.reader(source, delimiter=delimiter, strict=True)
-        writer = csv.writer(copy, lineterminator="\n", delimiter=delimiter)
-        row, line, width = -1, 1, num_columns  # the header is row 0
-        try:
-            for fields in reader:
-                line = reader.line_num + 1
-                if fields:
-                    row, width = row + 1, len(fields)
-                    whole = width == num_columns
-                    writer.writerow(
-                        [*fields, ""] if whole else [""] * num_columns + [json.dumps(fields, ensure_ascii=False)]
-                    )
-        except csv.Error as error:
-            raise BadUpload(_bad_quotes(upload, row + 1, line, str(error))) from None
-    if width < num_columns and not upload.ends_with_line_break:
+    form = format_of(name)
+    with path.open("rb") as file:
+        head = file.read(CHUNK_BYTES)
+    if form.packing and head:
+        refuse_other_packing(head, name, form.packing)
+    if path.stat().st_size > max_bytes:
+        raise BadUpload(f"{name}: {path.stat().st_size} bytes, but an upload has up to {max_bytes}: {_TOO_LARGE}")
+    return _open_parquet(path, name, form, head) if form.kind == "parquet" else _open_text(path, name, form, max_bytes)
+
+
+def _open_parquet(path: Path, name: str, form: Format, head: bytes) -> Upload:
+    num_bytes = path.stat().st_size
+    if not num_bytes:
+        raise BadUpload(f"{name}: the file is empty (0 bytes): expected Parquet")
+    refuse_other_content(head, name, form)
+    with path.open("rb") as file:
+        file.seek(-min(num_bytes, len(PARQUET_MARK)), 2)
+        tail = file.read()
+    if tail != PARQUET_MARK or num_bytes < 3 * len(PARQUET_MARK):
         raise BadUpload(
-            f"{upload.name}: the file ends at byte {upload.num_bytes} inside row {row}, after {width} of {num_columns} "
-            f"fields: {_CUT_OFF}"
+            f"{name}: the file ends at byte {num_bytes} with {tail!r} instead of {PARQUET_MARK!r}: {CUT_OFF}"
         )
+    return Upload(path, name, "parquet", num_bytes, ends_with_line_break=True)
 
 
-def _bad_quotes(upload: Upload, row: int, line: int, problem: str) -> str:
-    where = f"{upload.name}: row {row}, which starts in line {line}"
-    if "unexpected end" in problem:
-        return (
-            f"{where}, opens a quote that is still open where the file ends, at byte {upload.num_bytes}: "
-            'the file was cut off, or a closing " is missing'
-        )
-    return f'{where}, cannot be read as CSV ({problem}): expected quoted fields to end with ", quotes inside doubled'
+def _open_text(path: Path, name: str, form: Format, max_bytes: int) -> Upload:
+    text = _Text(name, form.kind, max_bytes)
+    content = chunks(path, name, form.packing)
+    first = next(content, b"")
+    refuse_other_content(first, name, form)
+    has_mark = first.startswith(codecs.BOM_UTF8)
+    copied = path.with_name(f"{path.name}.text") if form.packing or has_mark else None
+    with copied.open("wb") if copied else contextlib.nullcontext() as copy:
+        for number, chunk in enumerate(itertools.chain([first], content)):
+            text.take(chunk)
+            if copy:
+                copy.write(chunk[len(codecs.BOM_UTF8) :] if has_mark and number == 0 else chunk)
+    text.end()
+    return Upload(copied or path, name, form.kind, text.offset - 3 * has_mark, text.last in b"\r\n")
 
 
-# JSON lines
+class _Text:
+    """Looks at the bytes of a text file as they come. `offset` counts them, `last` is the newest."""
 
+    def __init__(self, name: str, kind: Kind, max_bytes: int) -> None:
+        self.offset, self.last = 0, b""
+        self._name, self._max_bytes = name, max_bytes
+        self._line_breaks = (b"\n", b"\r") if kind == "csv" else (b"\n",)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._num_lines, self._line_start, self._blank = 1, 0, True
 
-def jsonl_names(upload: Upload, num_lines: int = 100) -> list[str]:
-    """The keys of the first objects, in order of appearance."""
-    names: dict[str, None] = {}
-    with upload.path.open("rb") as file:
-        for line in file:
-            if num_lines == 0:
-                break
-            if line.strip():
-                num_lines -= 1
-                value = _parsed(line)
-                names.update(dict.fromkeys(value if isinstance(value, dict) else ()))
-    return list(names)
+    def take(self, chunk: bytes) -> None:
+        """Raises BadUpload at the first byte that is wrong."""
+        self._decode(chunk)
+        if (nul := chunk.find(b"\0")) >= 0:
+            raise BadUpload(
+                f"{self._name}: a NUL byte at byte {self.offset + nul} (line {self._line_of(chunk, nul)}): expected "
+                "text; export the file again as UTF-8, or remove the byte"
+            )
+        self._follow_lines(chunk)
+        self._blank = self._blank and not chunk.removeprefix(codecs.BOM_UTF8).strip()
+        self.offset, self.last = self.offset + len(chunk), chunk[-1:] or self.last
+        if self.offset > self._max_bytes:
+            raise BadUpload(f"{self._name}: more than {self._max_bytes} bytes, once unpacked: {_TOO_LARGE}")
 
+    def end(self) -> None:
+        """Raises BadUpload for a file that ends inside a character, or has nothing in it."""
+        self._decode(b"", final=True)
+        if self._blank:
+            raise BadUpload(
+                f"{self._name}: the file is empty ({self.offset} bytes): expected a header and rows, or JSON lines"
+            )
 
-def bad_json_line(upload: Upload, problem: str) -> BadUpload:
-    """Name the first line that is no JSON; `problem` is the reader's own word, for when every line looks fine here."""
-    start = 0
-    with upload.path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip() and isinstance(value := _parsed(line), Exception):
-                return BadUpload(_not_json(upload, number, start, line, value))
-            start += len(line)
-    return BadUpload(
-        f"{upload.name}: cannot be read as JSON lines: {problem}; lines may have up to {MAX_LINE_BYTES} bytes"
-    )
+    def _decode(self, chunk: bytes, final: bool = False) -> None:
+        pending = self._decoder.getstate()[0]
+        try:
+            self._decoder.decode(chunk, final=final)
+        except UnicodeDecodeError as error:
+            at, line = self.offset - len(pending) + error.start, self._line_of(pending + chunk, error.start)
+            raise BadUpload(
+                f"{self._name}: the file ends at byte {at} (line {line}) inside a character: {CUT_OFF}"
+                if final
+                else f"{self._name}: not UTF-8 at byte {at} (line {line}): expected UTF-8; save the file as UTF-8 and "
+                "submit it again"
+            ) from None
 
+    def _line_of(self, chunk: bytes, at: int) -> int:
+        return self._num_lines + chunk.count(b"\n", 0, at)
 
-def _parsed(line: bytes) -> object:
-    """The value, or the exception that says why there is none."""
-    try:
-        value = json.loads(line)
-        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair parses, but is no text
-    except (ValueError, RecursionError) as error:
-        return error
-    return value
-
-
-def _not_json(upload: Upload, number: int, start: int, line: bytes, problem: Exception) -> str:
-    where = f"{upload.name}: line {number} (bytes {start} to {start + len(line)}) is not a JSON object"
-    if not line.endswith(b"\n"):
-        return f"{where}: the file ends inside it, at byte {upload.num_bytes}: {_CUT_OFF}"
-    return f'{where}: {problem}; expected one object per line, such as {{"text": …, "label": …}}'
+    def _follow_lines(self, chunk: bytes) -> None:
+        ends = [at for mark in self._line_breaks if (at := chunk.find(mark)) >= 0]
+        longest = self.offset + min(ends, default=len(chunk)) - self._line_start
+        if longest > MAX_LINE_BYTES:
+            raise BadUpload(
+                f"{self._name}: line {self._num_lines}, which starts at byte {self._line_start}, is longer than "
+                f"{MAX_LINE_BYTES} bytes: expected one row a line; is a line break or a closing quote missing?"
+            )
+        if ends:
+            self._line_start = self.offset + max(map(chunk.rfind, self._line_breaks)) + 1
+        self._num_lines += chunk.count(b"\n")

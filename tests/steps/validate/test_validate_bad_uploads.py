@@ -1,17 +1,11 @@
 """Uploads that cannot be read: terminal, located, and nothing of them goes downstream."""
 
-import json
-
 import pytest
-from tests.steps.validate.conftest import CLEAN, RULES, SUITE, Validate, as_csv, as_jsonl, lines
+from tests.steps.validate.conftest import CLEAN, QUICK, Validate, as_csv, as_jsonl, lines
 
 from ratchet.clients.world import World
 from ratchet.core.errors import EXIT_TERMINAL, TerminalError
 
-# One expectation of the suite, so that a hundred cuts take seconds.
-QUICK = RULES.model_copy(
-    update={"suite_json": json.dumps({"name": "quick", "expectations": json.loads(SUITE)["expectations"][1:2]})}
-)
 GOOD_LINE = b'{"text": "My card is still late", "label": "card_arrival"}\n'
 DEEP = b'{"text": "My card is late", "label": "x", "more": ' + b"[" * 50_000 + b"\n"
 
@@ -36,7 +30,7 @@ DEEP = b'{"text": "My card is late", "label": "x", "more": ' + b"[" * 50_000 + b
         ("cut.jsonl", GOOD_LINE + GOOD_LINE[:30], ["line 2 (bytes 59 to 89)", "ends inside it, at byte 89", "cut off"]),
         ("middle.jsonl", GOOD_LINE + GOOD_LINE[:30] + b"\n" + GOOD_LINE, ["line 2 (bytes 59 to 90)", "one object"]),
         ("pretty.json", b'[{"text": "a"}]', ["unknown kind of file"]),
-        ("array.jsonl", b'[{"text": "a",\n "label": "b"}]\n', ["no text column"]),
+        ("array.jsonl", b'[{"text": "a",\n "label": "b"}]\n', ["one JSON list", "one object per line"]),
         ("two.jsonl", GOOD_LINE + GOOD_LINE.rstrip() + GOOD_LINE, ["line 2", "Extra data"]),
         ("deep.jsonl", GOOD_LINE + DEEP, ["line 2"]),
     ],

@@ -74,8 +74,8 @@ def test_each_rule_has_a_row_that_breaks_it(
 
 
 def test_every_rule_is_broken_above() -> None:
-    broken = {"malformed", "text_missing", "label_missing", "text_length", "label_length", "quality_score",
-              "control_character", "template_token"}  # fmt: skip
+    broken = {"malformed", "conversation", "text_missing", "label_missing", "text_length", "label_length",
+              "quality_score", "control_character", "template_token"}  # fmt: skip
 
     assert {rule.reason for rule in row_rules(RULES)} == broken
 
@@ -138,9 +138,11 @@ def test_rows_of_another_width_are_quarantined_as_they_stood(validate: Validate,
     outputs = validate(content)
 
     assert lines(world, outputs.quarantine)[:2] == [
-        {"row": 1, "reasons": ["malformed"], "details": [], "fields": ["my card", " the new one", "card"]},
-        {"row": 2, "reasons": ["malformed"], "details": [], "fields": ["only one field"]},
-    ]
+        {"row": 1, "reasons": ["malformed"], "details": ["3 fields, where the header has 2"],
+         "fields": ["my card", " the new one", "card"]},
+        {"row": 2, "reasons": ["malformed"], "details": ["1 fields, where the header has 2"],
+         "fields": ["only one field"]},
+    ]  # fmt: skip
     assert lines(world, outputs.quarantine)[2]["row"] == 33
     assert outputs.num_accepted == 30
 

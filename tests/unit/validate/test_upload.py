@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 
 from ratchet.core.refs import CHUNK_BYTES
-from ratchet.validate.upload import BadUpload, bad_json_line, csv_header, jsonl_names, open_upload, tidy_csv
+from ratchet.validate.bad_upload import BadUpload
+from ratchet.validate.csv_text import csv_header, tidy_csv
+from ratchet.validate.json_lines import bad_json_line, jsonl_names
+from ratchet.validate.upload import Upload
+from ratchet.validate.upload import open_upload as open_limited
+
+
+def open_upload(path: Path, name: str, max_bytes: int = 1 << 30) -> Upload:
+    return open_limited(path, name, max_bytes)
 
 
 def put(tmp_path: Path, content: bytes) -> Path:

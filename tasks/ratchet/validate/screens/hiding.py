@@ -6,7 +6,7 @@ from typing import Any
 
 from ratchet.validate.contract import Action
 from ratchet.validate.screens.screen import Screen, batches
-from ratchet.validate.sources import quoted
+from ratchet.validate.sql import quoted
 
 
 @dataclass(frozen=True)

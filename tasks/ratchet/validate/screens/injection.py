@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ratchet.validate.policy import ANY_ACTION, WARNS
 from ratchet.validate.screens.screen import Screen
-from ratchet.validate.sources import quoted
+from ratchet.validate.sql import quoted
 
 # Phrases as published collections of injections have them (OWASP LLM01; Perez and Ribeiro 2022, Ignore previous
 # prompt), in the commonest languages. RE2; any case.

@@ -1,0 +1,175 @@
+"""What reading an upload costs, against one plain scan of the same file and against Great Expectations on pandas.
+
+    .venvs/data/bin/python -m tests.benchmarks.intake [--rows 1000000] [--big 10000000] [--rounds 3]
+
+Rows are banking77's (../shared/data), or made up where that file is absent, each with a number of its own. Figures are
+seconds of CPU (all threads): on a machine that others use, wall time says more about them.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.validate.contract import DataRules, ValidateInputs
+from ratchet.validate.judge import JudgedRows
+from ratchet.validate.policy import actions_of
+from ratchet.validate.rules import row_rules
+from ratchet.validate.screens.all import SCREENS
+from ratchet.validate.sql import quoted
+from ratchet.validate.upload import open_upload
+
+ROOT = Path(__file__).parents[2]
+BANKING77 = ROOT.parent / "shared" / "data" / "banking77_train.csv"
+RULES = DataRules(suite_json=(ROOT / "expectations" / "support.json").read_text("utf-8"))
+GREAT_EXPECTATIONS_ROWS = 100_000
+SIZES = (10_000, 100_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--big", type=int, default=0, help="also the peak memory at this size, such as 10000000")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(step(Path(options.child))))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        print("| what | rows | seconds of CPU | rows/s | against the scan |\n|---|---|---|---|---|")
+        speed(folder, options.rows, options.rounds)
+        print("\n| the whole step, rows | peak memory, MiB | seconds of CPU |\n|---|---|---|")
+        for size in (*SIZES, options.rows, *([options.big] if options.big else [])):
+            memory(folder, size)
+
+
+def speed(folder: Path, num_rows: int, rounds: int) -> None:
+    """Interleaved; medians."""
+    path = made(folder, num_rows)
+    few = made(folder, GREAT_EXPECTATIONS_ROWS)
+    works: dict[str, tuple[int, Callable[[Path], None]]] = {
+        "scan that counts": (num_rows, scan),
+        "scan that keeps the columns in a table": (num_rows, scan_into_a_table),
+        "bytes, row rules and statistics": (num_rows, rules_and_statistics),
+        "Great Expectations on pandas, the same rules": (GREAT_EXPECTATIONS_ROWS, great_expectations),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds):
+        for name, (rows, work) in works.items():
+            if rows == num_rows or number == 0:
+                taken[name].append(seconds(work, path if rows == num_rows else few))
+    counted = statistics.median(taken["scan that counts"]) / num_rows
+    for name, (rows, _) in works.items():
+        median = statistics.median(taken[name])
+        print(
+            f"| {name} | {rows:,} | {median:.2f} | {rows / median:,.0f} | {median / rows / counted:.1f} |", flush=True
+        )
+
+
+def seconds(work: Callable[[Path], None], path: Path) -> float:
+    started = time.process_time()
+    work(path)
+    return time.process_time() - started
+
+
+def made(folder: Path, num_rows: int) -> Path:
+    path = folder / f"{num_rows}.csv"
+    if not path.exists():
+        rows = "SELECT 'My card is late, time ' || i AS text, 'label_' || i % 77 AS label FROM range(10003) t(i)"
+        if BANKING77.exists():
+            rows = f"SELECT text, category AS label FROM read_csv({quoted(str(BANKING77))})"
+        duckdb.execute(f"""
+            COPY (
+                SELECT text || ' ' || i // 10003 AS text, label
+                FROM range({num_rows}) t(i)
+                JOIN (SELECT *, row_number() OVER () - 1 AS r FROM ({rows})) ON r = i % 10003
+            ) TO {quoted(str(path))} (HEADER)
+        """)
+    return path
+
+
+def relation(path: Path) -> str:
+    options = "header = true, auto_detect = false, strict_mode = true, delim = ',', quote = '\"', escape = '\"'"
+    return f"read_csv({quoted(str(path))}, columns = {{text: 'VARCHAR', label: 'VARCHAR'}}, {options})"
+
+
+def scan(path: Path) -> None:
+    query = f"SELECT count(*), sum(strlen(text)), sum(strlen(label)) FROM {relation(path)}"
+    duckdb.connect(":memory:").execute(query).fetchall()
+
+
+def scan_into_a_table(path: Path) -> None:
+    duckdb.connect(":memory:").execute(f"CREATE TABLE kept AS SELECT text, label FROM {relation(path)}")
+
+
+def rules_and_statistics(path: Path) -> None:
+    rules = row_rules(RULES)
+    with tempfile.TemporaryDirectory() as scratch:
+        actions = actions_of((*rules, *SCREENS), {})
+        with JudgedRows(Path(scratch), actions, RULES.max_upload_bytes) as rows:
+            rows.judge(open_upload(path, path.name, RULES.max_upload_bytes), None, None, rules)
+            rows.screen((), None)
+            rows.counts(rules)
+
+
+def great_expectations(path: Path) -> None:
+    import great_expectations as gx
+    import pandas as pd
+
+    from ratchet.validate.rules import CONTROL_CHARACTER, TEMPLATE_MARK
+
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False).replace("", None)
+    known: list[Any] = []
+    for column, lengths in (("text", RULES.text_characters), ("label", RULES.label_characters)):
+        least, most = lengths
+        known += [
+            gx.expectations.ExpectColumnValuesToNotBeNull(column=column),
+            gx.expectations.ExpectColumnValueLengthsToBeBetween(column=column, min_value=least, max_value=most),
+            gx.expectations.ExpectColumnValuesToNotMatchRegex(
+                column=column, regex=CONTROL_CHARACTER.replace(r"\x{9f}", r"\x9f")
+            ),
+            gx.expectations.ExpectColumnValuesToNotMatchRegex(column=column, regex=TEMPLATE_MARK),
+        ]
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("p").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    assert batch.validate(gx.ExpectationSuite(name="rows", expectations=known)).success
+
+
+def memory(folder: Path, num_rows: int) -> None:
+    """In a process of its own, which has never held anything else."""
+    path = made(folder, num_rows)
+    command = [sys.executable, "-m", "tests.benchmarks.intake", "--child", str(path)]
+    done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    print(f"| {num_rows:,} | {done['peak_mib']:,.0f} | {done['cpu_seconds']:.1f} |", flush=True)
+    path.unlink()
+
+
+def step(path: Path) -> dict[str, float]:
+    """The whole step with its screens and Great Expectations, as a release runs it."""
+    import resource
+
+    from ratchet.validate.run import run
+
+    with tempfile.TemporaryDirectory() as state:
+        world = World(Settings(root=Path(state)), Path(state) / "work")
+        run(ValidateInputs(upload=world.store.put_file(path), file_name=path.name, rules=RULES), world)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {"peak_mib": used.ru_maxrss / 1024, "cpu_seconds": used.ru_utime + used.ru_stime}
+
+
+if __name__ == "__main__":
+    main()
