@@ -15,6 +15,7 @@ LABEL_NAMES = (
 )  # fmt: skip
 QUALITY_NAME = "quality_score"
 CHAT_NAME = "messages"
+MAX_COLUMNS = 2000
 
 
 class WrongColumns(TerminalError, LookupError):
@@ -41,6 +42,11 @@ def find_columns(
 
     Raises WrongColumns, with what was expected and the option that names the column.
     """
+    if len(names) > MAX_COLUMNS:
+        raise WrongColumns(
+            f"{file_name}: {len(names)} columns ({_list(names)}): expected at most {MAX_COLUMNS}; "
+            "is the first line the header?"
+        )
     quality = next((name for name in names if _plain(name) == QUALITY_NAME), None)
     if may_chat and CHAT_NAME in names and text_column is None and label_column is None:
         return Columns(CHAT_NAME, CHAT_NAME, quality, chat=True)

@@ -126,8 +126,8 @@ class JudgedRows:
             reason: (num_rows, tuple(examples))
             for reason, num_rows, examples in self.ask(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
-                "FROM (SELECT row, unnest(list_concat(reasons, redactions, warnings)) AS reason FROM verdicts) "
-                "GROUP BY reason"
+                "FROM (SELECT row, unnest(list_concat(reasons, redactions, warnings)) AS reason FROM verdicts "
+                "WHERE len(reasons) + len(redactions) + len(warnings) > 0) GROUP BY reason"
             )
         }
         reasons = []
@@ -255,5 +255,5 @@ def _version(rows: Path | None) -> str:
 def _trimmed(field: str) -> str:
     """NULL when blank. Trimming a set of characters is slow, and most fields begin and end with printable ASCII."""
     value = f"CAST({field} AS VARCHAR)"
-    plain = " AND ".join(f"unicode({end}({value}, 1)) BETWEEN 33 AND 126" for end in ("left", "right"))
+    plain = " AND ".join(f"{value}[{end}] BETWEEN '!' AND '~'" for end in (1, -1))
     return f"CASE WHEN {plain} THEN {value} ELSE nullif(trim({value}, {_BLANKS}), '') END"
