@@ -40,7 +40,7 @@ def submit(
 ) -> tuple[ValidateOutputs, Added]:
     """Validate the file, keep its receipt, make the version. Raises Refused, and validate's own errors."""
     if not upload.path.is_file():
-        raise TerminalError(f"{upload.path}: no such file; expected a CSV or JSON lines file of labelled texts")
+        raise TerminalError(f"{upload.path}: no such file; expected CSV, JSON lines or Parquet (docs/data.md)")
     world = World(settings, settings.scratch)
     for one in recipe.evaluation_sets:
         world.store.put_file(PolicyFiles(settings.root).data_path(one.name))
