@@ -116,7 +116,7 @@ def test_many_at_once_are_answered_while_a_canarys_engine_is_gone() -> None:
         "green": Served(),
     }
     with edge_before(engines, **free_ports("green")) as place:
-        place.go(with_canary(ON_A, "b", sha("b"), 99))
+        place.go(with_canary(ON_A, "b", sha("b"), 99, seq=2))
 
         answers = _ask_at_once(place, 16)
 
@@ -129,7 +129,7 @@ def test_what_a_hanging_candidate_does_not_begin_to_answer_production_answers(
     monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
     before = place.router.traffic("green")
     place.engines["green"].delay_seconds = 20.0
-    place.go(with_canary(ON_A, "b", sha("b"), 99))
+    place.go(with_canary(ON_A, "b", sha("b"), 99, seq=2))
 
     answers = _ask_at_once(place, 8)
     counted = place.router.traffic("green")
@@ -145,7 +145,7 @@ def test_a_slow_candidate_that_answers_first_is_not_cut(place: Place, monkeypatc
     monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
     place.engines["green"].delay_seconds = 2.0
     place.engines["blue"].delay_seconds = 20.0
-    place.go(with_canary(ON_A, "b", sha("b"), 99))
+    place.go(with_canary(ON_A, "b", sha("b"), 99, seq=2))
 
     assert Counter(_ask_at_once(place, 4)) == {(200, "green"): 4}
 
