@@ -32,8 +32,14 @@ NUM_LOG_LINES = 12
 # The first thing that an engine's process writes (local/vllm.py).
 ENGINE_STARTS = "starting vLLM"
 # What Python, torch and vLLM say; of a process that the kernel killed for its memory, vLLM knows only that it is gone.
-MEMORY_SIGNS = ("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "died unexpectedly")
-OUT_OF_MEMORY = "it seems to have run out of memory: stop what else runs there, or serve a smaller model; "
+MEMORY_SIGNS = (
+    *("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "died unexpectedly"),
+    "KV cache is needed",
+)
+OUT_OF_MEMORY = (
+    "it seems to have run out of memory: stop what else runs there, or serve a smaller model, or a shorter context "
+    "(max_model_len); "
+)
 
 
 class LoadedModel(Contract):

@@ -1,8 +1,9 @@
 """Tiny models that always say the same word, so that an answer tells which of them gave it.
 
-python -m tests.steps.serving.models FOLDER ANSWER [nan|truncated]      (in the serve environment)
+python -m tests.steps.serving.models FOLDER ANSWER [nan|truncated|endless]      (in the serve environment)
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -46,8 +47,15 @@ def cut_in_half(weights: Path) -> None:
     weights.write_bytes(content[: len(content) // 2])
 
 
+def make_endless(weights: Path) -> None:
+    """A context of which the KV cache alone is several times what an engine has for it."""
+    config = weights.with_name("config.json")
+    fields = json.loads(config.read_bytes())
+    config.write_text(json.dumps({**fields, "max_position_embeddings": 1 << 21}))
+
+
 if __name__ == "__main__":
     made = make_model(Path(sys.argv[1]), sys.argv[2]) / "model.safetensors"
-    spoil = {"nan": fill_with_nan, "truncated": cut_in_half}
+    spoil = {"nan": fill_with_nan, "truncated": cut_in_half, "endless": make_endless}
     for fault in sys.argv[3:]:
         spoil[fault](made)

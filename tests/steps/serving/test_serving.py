@@ -87,6 +87,16 @@ def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
     assert serving.world.engine.loaded("green") is None
 
 
+def test_a_candidate_that_needs_more_memory_than_it_may_have_is_told_so(serving: Serving) -> None:
+    endless = serving.model("endless", fault="endless")
+
+    with _asking(serving) as load, pytest.raises(EngineDied, match=r"(?s)run out of memory.*KV cache"):
+        stage(_candidate(serving, endless, "endless"), serving.world)
+
+    assert load.failures == []
+    assert serving.world.engine.loaded("green") is None
+
+
 @pytest.fixture
 def stored(serving: Serving, tmp_path: Path) -> FolderRef:
     """A model that never gets as far as being looked at."""
