@@ -37,8 +37,8 @@ MEMORY_SIGNS = (
     "KV cache is needed",
 )
 OUT_OF_MEMORY = (
-    "it seems to have run out of memory: stop what else runs there, or serve a smaller model, or a shorter context "
-    "(max_model_len); "
+    "it seems to have run out of memory, stop what else runs there, or serve a smaller model, or a shorter context "
+    "(max_model_len): {said}; "
 )
 
 
@@ -147,8 +147,8 @@ class SupervisedVllm:
         if not process.gave_up and not (ended_since and not _is_up(self.url(colour))):
             return None
         lines = _of_newest_process(self.supervisor.tail(_program(colour)))
-        out_of_memory = any(sign in line for sign in MEMORY_SIGNS for line in lines)
-        told = f"{_program(colour)} ended ({process.state.lower()}); {OUT_OF_MEMORY if out_of_memory else ''}"
+        said = next((line.strip() for line in lines if any(sign in line for sign in MEMORY_SIGNS)), None)
+        told = f"{_program(colour)} ended ({process.state.lower()}); {OUT_OF_MEMORY.format(said=said) if said else ''}"
         return "\n".join([f"{told}the end of its log:", *lines[-NUM_LOG_LINES:]])
 
     def _stop(self, colour: Colour) -> None:
