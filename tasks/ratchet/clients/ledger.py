@@ -35,12 +35,16 @@ class EventRefused(TerminalError, ValueError):
 
 
 class Journal(Generic[Record]):
-    """Records of one model class, which must have a field `seq`; the journal sets it and chains the files."""
+    """Records of one model class, which must have a field `seq`; the journal sets it and chains the files.
+
+    What was read once is not read again: a record never changes, and each new one names the digest of the last.
+    """
 
     def __init__(self, store: Store, prefix: str, model: type[Record]) -> None:
         self.store = store
         self.prefix = prefix
         self.model = model
+        self._known: tuple[list[Record], str | None] = ([], None)
 
     def records(self) -> list[Record]:
         """All records, oldest first, with the chain verified.
@@ -72,16 +76,22 @@ class Journal(Generic[Record]):
         return self.store.create(key, content) or self.store.get(key) == canonical_json(content)
 
     def _read(self) -> tuple[list[Record], str | None]:
-        records: list[Record] = []
-        head_sha256 = None
-        for seq, key in enumerate(self.store.keys(f"{self.prefix}/")):
+        """All records, and the digest of the last."""
+        known, head_sha256 = self._known
+        records = list(known)
+        keys = self.store.keys(f"{self.prefix}/")
+        for seq, key in enumerate(keys):
             if key != self._key(seq):
                 raise BrokenJournal(f"{key}: expected {self._key(seq)} here: a record is missing or does not belong")
+        if len(keys) < len(records):
+            raise BrokenJournal(f"{self._key(len(keys))}: read before, but gone: records must never be deleted")
+        for seq, key in enumerate(keys[len(records) :], start=len(records)):
             content = self.store.get(key)
             if content is None:
                 raise BrokenJournal(f"{key}: listed, but gone: records must never be deleted")
             records.append(self._parse(key, content, seq, head_sha256))
             head_sha256 = hashlib.sha256(content).hexdigest()
+        self._known = (list(records), head_sha256)
         return records, head_sha256
 
     def _parse(self, key: str, content: bytes, seq: int, head_sha256: str | None) -> Record:
@@ -125,12 +135,17 @@ class Ledger(Journal[LedgerEvent]):
 
         return super().append(decide_and_check)
 
-    def verify(self) -> int:
-        """Chain and story, from the first event on; returns how many there are. Raises BrokenJournal, EventRefused."""
-        events = self.events()
+    def verify(self) -> list[LedgerEvent]:
+        """Every event, once chain and story are proved, read anew from the first on.
+
+        Raises:
+            BrokenJournal: naming the first record that does not fit the chain.
+            EventRefused: naming the first that must not follow those before it.
+        """
+        events = Ledger(self.store, self.line).events()
         for seq, event in enumerate(events):
             self._check(events[:seq], event)
-        return len(events)
+        return events
 
     def _check(self, events: Sequence[LedgerEvent], event: LedgerEvent) -> None:
         reason = "it is an event of another line" if event.line != self.line else refusal(events, event)

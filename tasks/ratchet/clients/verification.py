@@ -1,6 +1,6 @@
 """Asks every part of the platform what it serves; what is down is a silence (core/verification.py judges)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from ratchet.clients import mlflow_rest
@@ -14,7 +14,6 @@ from ratchet.clients.settle import num_waiting
 from ratchet.clients.world import World
 from ratchet.core.errors import RatchetError, TerminalError, TransientError
 from ratchet.core.refs import FolderRef, digest_folder
-from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState
 from ratchet.core.serving import parts_named
 from ratchet.core.verification import AtEdge, Facts, Heard, files_of
@@ -48,7 +47,7 @@ def gather(world: World, line: str, users_url: str) -> Facts:
     router = heard(lambda: _state(world))
     return Facts(
         line=line,
-        ledger=heard(lambda: _events(world, line)),
+        ledger=heard(lambda: world.ledger(line).verify()),
         num_waiting=num_waiting(world, line),
         router=router,
         engine=_of_active(router, serving.engine),
@@ -115,13 +114,6 @@ class _InPods:
         if problem := self.world.engine.problem(state.active, state.active_model):
             raise NobodyAnswers(problem)
         return told
-
-
-def _events(world: World, line: str) -> Sequence[LedgerEvent]:
-    """Chain and story verified."""
-    ledger = world.ledger(line)
-    ledger.verify()
-    return ledger.events()
 
 
 def _state(world: World) -> RouterState:

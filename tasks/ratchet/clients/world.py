@@ -31,6 +31,7 @@ class World:
     def __init__(self, settings: Settings, work: Path) -> None:
         self.settings = settings
         self.work = work
+        self._ledgers: dict[str, Ledger] = {}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -44,9 +45,10 @@ class World:
         return Store(bucket_of(self.settings), self.settings.scratch)
 
     def ledger(self, line: str) -> "Ledger":
+        """The same one each time: it keeps what it has read."""
         from ratchet.clients.ledger import Ledger
 
-        return Ledger(self.store, line)
+        return self._ledgers.setdefault(line, Ledger(self.store, line))
 
     def datasets(self, dataset: str) -> "Journal[DatasetVersion]":
         from ratchet.clients.ledger import dataset_journal

@@ -70,7 +70,7 @@ def test_the_previous_model_has_the_users_at_once_and_the_ledger_says_who_and_wh
     last = _events(place)[-1]
     assert (last.kind, last.by, last.note, last.colour) == ("rolled_back", "omar", "slow answers", "blue")
     assert place.engines.num_loads == 0
-    assert place.world.ledger("support").verify() == 5
+    assert len(place.world.ledger("support").verify()) == 5
 
 
 def test_the_same_request_again_changes_nothing(place: ReleaseWorld) -> None:
@@ -272,7 +272,7 @@ def test_from_an_adapter_users_go_back_to_the_merged_model_at_once(place: Releas
     outputs = _roll_back(place)
 
     assert (outputs.release_id, outputs.cold_start, place.users_on, place.live) == ("b", False, "b", "b")
-    assert place.world.ledger("support").verify() == 8
+    assert len(place.world.ledger("support").verify()) == 8
 
 
 def test_what_is_no_longer_loaded_starts_cold_in_its_own_lane(place: ReleaseWorld) -> None:

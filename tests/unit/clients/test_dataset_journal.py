@@ -38,7 +38,7 @@ def test_a_dataset_has_a_journal_of_its_versions_with_the_same_chain(store: Stor
     middle.chmod(0o644)
     middle.write_bytes(middle.read_bytes().replace(b'"num_rows":1', b'"num_rows":2'))
     with pytest.raises(BrokenJournal, match=r"datasets/tickets/00000002.json"):
-        journal.records()
+        dataset_journal(store, "tickets").records()
 
 
 def test_the_same_upload_sent_twice_at_once_is_one_version(store: Store) -> None:
