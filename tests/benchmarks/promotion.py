@@ -16,22 +16,25 @@ from typing import NoReturn
 
 from tests.benchmarks.promotion_tables import Move, Moved, crash_table, table
 from tests.run_steps import install_tools
-from tests.steps.serving.conftest import ROOT, Serving, started
+from tests.steps.serving.conftest import ROOT, Serving, started, wait
 from tests.steps.serving.crashes import Crash, crashed_promotions, crashed_rollbacks
 from tests.steps.serving.load import users, wait_for_requests
 from tests.steps.serving.models import PROMPTS
 from tests.steps.serving.releases import LINE, Releases
 
+from ratchet.clients.engine import LoadedModel
 from ratchet.clients.load import closed_loop
 from ratchet.clients.settings import Settings, load
 from ratchet.clients.streaming import Endpoint, stream_chat, user_says
 from ratchet.core.latency import Timing, summarise
+from ratchet.core.rollout import other, switched_to
 from ratchet.promote import run as promote
 from ratchet.rollback import run as rollback
 
 NUM_TOKENS = 48  # of each answer, so that a move always meets answers under way
 NUM_COLD_STARTS = 3
 NUM_PAIRS = 30
+NUM_PAIRS_LARGE = 12
 
 
 def say(text: str) -> None:
@@ -57,12 +60,12 @@ def moved(releases: Releases, num_switches: int, num_rollbacks: int, num_streams
     with users(world.router.url(), LINE, PROMPTS[0], num_streams, NUM_TOKENS) as asking:
         for number in range(num_switches):
             wait_for_requests(asking, 3 * num_streams)
-            moves.append(_move("switch", releases, partial(promote.run, releases.approved(), world)))
+            moves.append(_move("switch", releases, partial(promote.run, releases.approved(), releases.serving.world)))
             say(f"{len(moves)} moves, {asking.num_requests} requests, {len(asking.failures)} failed")
             if (number + 1) * num_rollbacks // num_switches > number * num_rollbacks // num_switches:
                 wait_for_requests(asking, 3 * num_streams)
                 back = releases.going_back(reason=f"rehearsal {number}")
-                moves.append(_move("roll-back", releases, partial(rollback.run, back, world)))
+                moves.append(_move("roll-back", releases, partial(rollback.run, back, releases.serving.world)))
         wait_for_requests(asking, 3 * num_streams)
     return Moved(moves, asking.seen, asking.failures, frozenset(releases.models))
 
@@ -73,18 +76,30 @@ def _move(kind: str, releases: Releases, run: Callable[[], object]) -> Move:
     return Move(kind, commanded_at, time.perf_counter(), old, releases.live)
 
 
-def tokens_per_second(releases: Releases, num_streams: int) -> list[tuple[float, float]]:
+def tokens_per_second(releases: Releases, num_streams: int, num_pairs: int) -> list[tuple[float, float]]:
     """Through the edge, and of the engine behind it asked directly; who is first alternates."""
     world = releases.serving.world
     urls = [world.router.url(), world.engine.url(releases.state.active)]
     edge, direct = (Endpoint(f"{url}/v1", LINE, NUM_TOKENS, exactly=True) for url in urls)
     pairs = []
-    for number in range(NUM_PAIRS + 1):
+    for number in range(num_pairs + 1):
         order = (edge, direct) if number % 2 else (direct, edge)
         rates = {endpoint.url: _rate(endpoint, num_streams) for endpoint in order}
         pairs.append((rates[edge.url], rates[direct.url]))
-    say(f"{NUM_PAIRS} pairs of loads, through the edge and direct")
+    say(f"{num_pairs} pairs of loads, through the edge and direct")
     return pairs[1:]  # the first one opens the connections
+
+
+def serve_large(releases: Releases) -> None:
+    """Users get a model that costs the engine some milliseconds per token, as real ones do; no release, only a load."""
+    serving = releases.serving
+    large = serving.model("large", kind="large")
+    preview = other(releases.state.active)
+    serving.world.engine.load(preview, LoadedModel(release_id="large", model=large))
+    wait(lambda: serving.world.engine.problem(preview, large.sha256) is None, 300)
+    serving.world.router.write(
+        switched_to(releases.state, preview, "large", large.sha256, seq=0), instead_of=releases.state
+    )
 
 
 def _rate(endpoint: Endpoint, num_streams: int) -> float:
@@ -122,12 +137,15 @@ def main(arguments: list[str] | None = None) -> int:
         _become_ops(settings)
     with started() as serving:
         releases, starts = cold_starts(serving)
-        rates = tokens_per_second(releases, options.streams)
+        rates = {"the tests' model": tokens_per_second(releases, options.streams, NUM_PAIRS)}
         seen = moved(releases, options.switches, options.rollbacks, options.streams)
         for failure in seen.failures:
             say(failure)
-        print(f"\n{table(seen, starts, rates)}\n", flush=True)
-        print(crash_table(crashes(releases)))
+        killed = crashes(releases)
+        serve_large(releases)
+        rates["113 M parameters"] = tokens_per_second(releases, options.streams, NUM_PAIRS_LARGE)
+        print(f"\n{table(seen, starts, rates)}\n")
+        print(crash_table(killed))
     return 0
 
 

@@ -1,7 +1,7 @@
 """The figures of `make bench-promotion`, from what was seen: pure."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -87,10 +87,10 @@ def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float
     return ratio(pairs), ratios[NUM_RESAMPLES // 40], ratios[-(NUM_RESAMPLES // 40)]
 
 
-def table(moved: Moved, cold_starts: Sequence[float], tokens_per_second: Sequence[tuple[float, float]]) -> str:
-    """`tokens_per_second`: through the edge, and of the engine direct, pair by pair."""
-    ratio, low, high = ratio_of_medians(tokens_per_second)
-    edge, direct = (median(rates) for rates in zip(*tokens_per_second, strict=True))
+def table(
+    moved: Moved, cold_starts: Sequence[float], tokens_per_second: Mapping[str, Sequence[tuple[float, float]]]
+) -> str:
+    """`tokens_per_second`: by model, through the edge and of the engine direct, pair by pair."""
     kinds = [move.kind for move in moved.moves]
     num_cut = sum(failure.startswith("Cut") for failure in moved.failures)
     rows = [
@@ -103,12 +103,16 @@ def table(moved: Moved, cold_starts: Sequence[float], tokens_per_second: Sequenc
         ("first byte, ms", _p99("first", moved)),
         ("cold start, s", f"{median(cold_starts):.1f} median of {len(cold_starts)}"),
         *(row for kind in ("switch", "roll-back") for row in _latency_rows(kind, moved.latencies, median(cold_starts))),
-        (
-            "tokens/s through the edge / direct",
-            f"{edge:,.0f} / {direct:,.0f} = {ratio:.3f} (95 %: {low:.3f} … {high:.3f}, {len(tokens_per_second)} pairs)",
-        ),
+        *(_rate_row(model, pairs) for model, pairs in tokens_per_second.items()),
     ]
     return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _rate_row(model: str, pairs: Sequence[tuple[float, float]]) -> tuple[str, str]:
+    ratio, low, high = ratio_of_medians(pairs)
+    edge, direct = (median(rates) for rates in zip(*pairs, strict=True))
+    interval = f"95 %: {low:.3f} … {high:.3f}, {len(pairs)} pairs"
+    return f"tokens/s through the edge / direct, {model}", f"{edge:,.0f} / {direct:,.0f} = {ratio:.3f} ({interval})"
 
 
 def _p99(what: str, moved: Moved) -> str:

@@ -66,12 +66,12 @@ class Serving:
     def world(self) -> World:
         return World(self.settings, self.folder / "work")
 
-    def model(self, answer: str, fault: str = "") -> FolderRef:
-        """A model that says `answer`, in the store."""
-        target = self.folder / "made" / (answer + fault)
+    def model(self, answer: str, kind: str = "") -> FolderRef:
+        """A model that says `answer`, in the store; with a kind, one that says nothing in particular."""
+        target = self.folder / "made" / (answer + kind)
         if not target.is_dir():
             command = [self.settings.python("serve"), "-m", "tests.steps.serving.models", target, answer]
-            subprocess.run([*command, *([fault] if fault else [])], check=True, cwd=ROOT, env=_environment())
+            subprocess.run([*command, *([kind] if kind else [])], check=True, cwd=ROOT, env=_environment())
         return self.world.store.put_folder(target)
 
     def adapter(self, answer: str) -> Tuned:

@@ -1,6 +1,6 @@
 """Tiny models that always say the same word, so that an answer tells which of them gave it.
 
-python -m tests.steps.serving.models FOLDER ANSWER [nan|truncated|endless]      (in the serve environment)
+python -m tests.steps.serving.models FOLDER ANSWER [truncated|endless|large]      (in the serve environment)
 """
 
 import json
@@ -35,13 +35,6 @@ def make_model(folder: Path, answer: str) -> Path:
     return folder
 
 
-def fill_with_nan(weights: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
-    tensors = {name: tensor * float("nan") for name, tensor in load_file(weights).items()}
-    save_file(tensors, weights, metadata={"format": "pt"})
-
-
 def cut_in_half(weights: Path) -> None:
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2])
@@ -51,11 +44,22 @@ def make_endless(weights: Path) -> None:
     """A context of which the KV cache alone is several times what an engine has for it."""
     config = weights.with_name("config.json")
     fields = json.loads(config.read_bytes())
-    config.write_text(json.dumps({**fields, "max_position_embeddings": 1 << 21}))
+    config.write_text(json.dumps({**fields, "max_position_embeddings": 1 << 20}))
 
+
+def make_untrained(folder: Path, kind: str) -> None:
+    """Nobody asks what it says, so it learns nothing first."""
+    weights = make_tiny_model(folder, **SIZES.get(kind, {"hidden": 256})) / "model.safetensors"
+    if spoil := SPOILED.get(kind):
+        spoil(weights)
+
+
+SPOILED = {"truncated": cut_in_half, "endless": make_endless}
+SIZES = {"large": {"hidden": 512, "layers": 48}}  # 113 million parameters
 
 if __name__ == "__main__":
-    made = make_model(Path(sys.argv[1]), sys.argv[2]) / "model.safetensors"
-    spoil = {"nan": fill_with_nan, "truncated": cut_in_half, "endless": make_endless}
-    for fault in sys.argv[3:]:
-        spoil[fault](made)
+    target, answer, *kinds = sys.argv[1:]
+    if kinds:
+        make_untrained(Path(target), *kinds)
+    else:
+        make_model(Path(target), answer)

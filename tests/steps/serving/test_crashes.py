@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture
 def load(releases: Releases) -> Iterator[Users]:
-    with users(releases.serving.world.router.url(), LINE, PROMPTS[0]) as load:
+    with users(releases.serving.world.router.url(), LINE, PROMPTS[0], num_threads=2) as load:
         yield load
     assert load.failures == []
     assert set(load.answers) == {("base", "base"), ("tuned", "tuned")}  # each answer by the release that it names

@@ -77,7 +77,7 @@ def test_an_engines_sockets_stay_in_the_platforms_folder(serving: Serving) -> No
 
 
 def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
-    cut = serving.model("cut", fault="truncated")
+    cut = serving.model("cut", kind="truncated")
     started = time.monotonic()
 
     with pytest.raises(EngineDied, match="truncated"):
@@ -88,9 +88,9 @@ def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
 
 
 def test_a_candidate_that_needs_more_memory_than_it_may_have_is_told_so(serving: Serving) -> None:
-    endless = serving.model("endless", fault="endless")
+    endless = serving.model("endless", kind="endless")
 
-    with _asking(serving) as load, pytest.raises(EngineDied, match=r"(?s)run out of memory.*KV cache"):
+    with _asking(serving, num_threads=1) as load, pytest.raises(EngineDied, match=r"(?s)run out of memory.*KV cache"):
         stage(_candidate(serving, endless, "endless"), serving.world)
 
     assert load.failures == []
