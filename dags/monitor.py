@@ -11,6 +11,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from ratchet.clients.settings import load
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.reminders import RemindApprovers
+from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
 
@@ -27,6 +28,7 @@ def monitor(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "monitor", recipe.line],
+        **SPAN_OF_THE_RUN,
         default_args={
             "owner": recipe.owner,
             "retries": 2,

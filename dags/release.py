@@ -15,6 +15,7 @@ from ratchet.orchestration.costs import work_so_far
 from ratchet.orchestration.intake import dataset_asset
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.ratings import NewestRatings
+from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
@@ -39,6 +40,7 @@ def release(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "release", recipe.line],
+        **SPAN_OF_THE_RUN,
         default_args={
             "owner": recipe.owner,
             "retries": 3,

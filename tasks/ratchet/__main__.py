@@ -25,12 +25,14 @@ from pydantic import ValidationError
 
 from ratchet.clients import manifests
 from ratchet.clients.settings import load
+from ratchet.clients.traces import traced
 from ratchet.clients.world import World
 from ratchet.core import log as logs
 from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, EXIT_TERMINAL, Cancelled, RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.memo import KEY_VARIABLE, ErrorRecord, Manifest
+from ratchet.core.telemetry import PARENT_VARIABLE, RUN_ID
 from ratchet.steps import STEPS, Step
 
 
@@ -61,9 +63,15 @@ def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
     settings = load()
     inputs = _validated(step, raw_inputs)
     run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
-    key = step.key(inputs, settings, run_id=run_id, attempt=os.environ.get("RATCHET_ATTEMPT", "1"), fresh=fresh)
+    number = os.environ.get("RATCHET_ATTEMPT", "1")
+    key = step.key(inputs, settings, run_id=run_id, attempt=number, fresh=fresh)
     _check_expected(step, key)
-    world = World(settings, settings.state / "work" / key)
+    attempt = {RUN_ID: run_id, "ratchet.attempt": number, "ratchet.key": key, "ratchet.image": step.image}
+    with traced(settings, os.environ.get(PARENT_VARIABLE), step.name, attempt):
+        return _find_or_do(step, inputs, World(settings, settings.state / "work" / key), key)
+
+
+def _find_or_do(step: Step, inputs: Contract, world: World, key: str) -> Manifest:
     if not step.acts and (found := manifests.find(world.store, step.name, key)):
         log.info("found, not run again", extra={"step": step.name, "key": key[:12]})
         return found

@@ -17,6 +17,7 @@ import httpx
 import pytest
 from tests.e2e.conftest import Platform
 
+from ratchet.cli.runs import find, in_order
 from ratchet.clients import manifests
 from ratchet.core.refs import FileRef
 from ratchet.core.releases import production
@@ -112,6 +113,21 @@ def test_measuring_the_candidate_stopped_when_the_answer_was_known(platform: Pla
     measuring = evidence(platform).measuring
 
     assert 0 < measuring.num_measured < measuring.num_samples
+
+
+def test_the_release_is_one_trace_from_its_first_step_to_the_switch(platform: Platform, demo: object) -> None:
+    deadline = time.monotonic() + 300
+    while (run := find(platform.world.settings, "support", None)).result == "not finished":
+        assert time.monotonic() < deadline, "the run's root span, which Airflow tells last, did not come"
+        time.sleep(1)
+
+    rows = in_order(run)
+    steps = {row.span.name for row in rows if row.depth == 1}
+    assert {"resolve", "validate", "finetune", "evaluate", "gate", "convert", "stage", "approve", "promote"} <= steps
+    assert {"train", "merge", "look", "load probe", "canary share", "switch"} <= {row.span.name for row in rows}
+    assert [row.span.name for row in rows if row.depth == 0] == ["release_support"]
+    shown = platform.ratchet("runs", "show").stdout
+    assert f"release_support {run.run_id}: success" in shown
 
 
 def test_the_litert_bundle_agrees_with_the_model(platform: Platform, demo: object, tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def _platform(add: Add) -> None:
 def _candidates(add: Add) -> None:
     verb = add("retrain", verbs.retrain, "start a release now and watch it")
     verb.add_argument("--no-wait", action="store_true", help="start it and return")
+    shown = add("runs", verbs.list_runs, "the runs that left their spans on this machine, the newest first")
+    verb = _adder(shown.add_subparsers(metavar="WHAT"))("show", verbs.show_run, "what a run did, and when: a waterfall")
+    verb.add_argument("run", nargs="?", help="run id (default: the newest release)")
     verb = add("report", verbs.report, "the decision report of a release")
     verb.add_argument("release", nargs="?", help="release id (default: the newest)")
     verb = add(

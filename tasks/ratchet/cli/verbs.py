@@ -20,6 +20,7 @@ from ratchet.cli import (
     plan,
     release,
     releases,
+    runs,
     show,
     verify,
     versions,
@@ -145,6 +146,14 @@ def retrain(here: Here, options: argparse.Namespace) -> None:
     if not options.no_wait:
         state = follow(airflow, run, here.console)
         show.outcome(airflow, run, state, here.console)
+
+
+def list_runs(here: Here, _options: argparse.Namespace) -> None:
+    runs.show_all(here.settings, here.recipe.line, here.console)
+
+
+def show_run(here: Here, options: argparse.Namespace) -> None:
+    runs.show(runs.find(here.settings, here.recipe.line, options.run), here.console)
 
 
 def report(here: Here, options: argparse.Namespace) -> None:

@@ -97,6 +97,13 @@ class IntakeSettings(Contract):
     drop_dir: Path | None = None
 
 
+class TraceSettings(Contract):
+    """`otlp_endpoint`: a collector's address for OTLP by HTTP, without /v1/traces. `days`: how long files are kept."""
+
+    otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    days: PositiveInt = 30
+
+
 class Settings(Contract):
     """`root` is the project's folder (default: the file's); other relative paths are relative to it."""
 
@@ -116,6 +123,7 @@ class Settings(Contract):
     costs: Prices | None = None
     notify: NotifySettings = NotifySettings()
     intake: IntakeSettings = IntakeSettings()
+    traces: TraceSettings = TraceSettings()
 
     @model_validator(mode="after")
     def _whatever_is_used_has_a_price(self) -> Self:

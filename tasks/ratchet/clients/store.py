@@ -28,6 +28,7 @@ from ratchet.core.refs import (
     list_folder,
     listing_json,
 )
+from ratchet.core.telemetry import span
 
 
 class Bucket(Protocol):
@@ -169,6 +170,7 @@ class Store:
                 path.write_bytes(content)
             return self.put_file(path)
 
+    @span("store.put_folder")
     def put_folder(self, folder: Path) -> FolderRef:
         refs = [(name, self.put_file(path)) for name, path in list_folder(folder)]
         if not refs:
@@ -176,6 +178,7 @@ class Store:
         listing = self.put_bytes(listing_json([(name, ref.sha256) for name, ref in refs]))
         return FolderRef(uri=listing.uri, sha256=listing.sha256, bytes=sum(ref.bytes for _, ref in refs))
 
+    @span("store.fetch_file")
     def fetch_file(self, ref: FileRef, target: Path) -> Path:
         """Copy to `target` and verify. Raises DigestMismatch, MissingObject."""
         self._fetch(_key(ref), ref.sha256, target)
@@ -195,6 +198,7 @@ class Store:
                 return None
             return path.read_bytes()
 
+    @span("store.fetch_folder")
     def fetch_folder(self, ref: FolderRef, target: Path) -> Path:
         """Make `target` the folder: complete and verified, or not there at all. An existing `target` is kept."""
         if target.is_dir():

@@ -12,6 +12,7 @@ from ratchet.clients.memory import MIB
 from ratchet.convert.preflight import disk_room
 from ratchet.core.errors import Cancelled, TerminalError, TransientError
 from ratchet.core.log import progress
+from ratchet.core.telemetry import span
 
 NUM_THREADS_VARIABLE = "OMP_NUM_THREADS"  # torch reads it by itself
 _REPORT_EVERY_SECONDS = 5.0
@@ -62,6 +63,7 @@ def run_contained(
     }
     command = [sys.executable, "-m", module, *arguments]
     with (
+        span(doing),
         log_file.open("wb") as output,
         subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as process,
     ):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.core.log import log
+from ratchet.core.telemetry import span
 from ratchet.evaluate.built_in import BUILT_IN, scoring
 from ratchet.evaluate.engines import Engine, batch_size_of, load_lm, packages, set_batch_size
 from ratchet.evaluate.rows import Row
@@ -70,6 +71,7 @@ class LoadedModel:
         return records
 
 
+@span("load model")
 def load(
     model: Path,
     tasks: Sequence[tuple[TaskFile, list[Row]]],

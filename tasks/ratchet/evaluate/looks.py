@@ -5,6 +5,7 @@ from typing import Any
 
 from ratchet.core.log import log
 from ratchet.core.sequential import look_counts
+from ratchet.core.telemetry import span
 from ratchet.evaluate.rows import Row
 from ratchet.evaluate.task_file import TaskFile
 
@@ -40,7 +41,9 @@ def measure_in_looks(
         ]
         if not part:
             break
-        for name, answered in ask(part).items():
+        with span("look", number=look + 1, num_samples=sum(len(rows) for _, rows in part)):
+            answers = ask(part)
+        for name, answered in answers.items():
             records[name] += answered
         going_on &= still_open(records)
         measured = {name: len(records[name]) for name in tasks}

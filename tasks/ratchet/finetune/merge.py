@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ratchet.core.errors import TerminalError
 from ratchet.core.model_folder import INDEX
 from ratchet.core.refs import list_folder
+from ratchet.core.telemetry import span
 
 MAX_LOGIT_DIFFERENCE = 1e-3  # fp32 rounding gives some 1e-5; a wrong scale or a lost layer gives 0.1 and more
 
@@ -28,6 +29,7 @@ class NonFiniteWeights(TerminalError, ValueError):
     """A weight is NaN or infinite."""
 
 
+@span("merge")
 def merge(base: Path, adapter: Path, prompts: Sequence[list[int]], out: Path) -> float:
     """Write the merged model to `out`: the base's own files, byte for byte, with new weights in the base's dtype.
 

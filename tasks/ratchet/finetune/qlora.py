@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PrinterCallba
 
 from ratchet.core.errors import Cancelled
 from ratchet.core.log import progress
+from ratchet.core.telemetry import span
 from ratchet.finetune import detect
 from ratchet.finetune.attempt import Attempt
 from ratchet.finetune.contract import QloraSettings
@@ -63,6 +64,7 @@ def load_data(base: Path, train: Path, validation: Path, max_seq_len_tokens: int
     )
 
 
+@span("train")
 def train(
     base: Path, data: Data, method: QloraSettings, hardware: Hardware, attempt: Attempt, *, adapter: Path
 ) -> Trained:

@@ -19,6 +19,7 @@ from ratchet.core.notices import Notice
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
 from ratchet.orchestration.reminders import ask, tell, tell_timed_out
+from ratchet.orchestration.tracing import tell_waited
 
 TIMED_OUT = "time-out"
 
@@ -102,6 +103,7 @@ class ReleaseApproval(ApprovalOperator):
             proposal = Proposal.model_validate(self.proposal)
             world = World(settings, settings.scratch)
             record(world, proposal, answer, started_by(context))
+            tell_waited(context, self.task_id, answer.by)
             if answer.by == TIMED_OUT:
                 self._tell_timed_out(world, proposal, context)
         return super().execute_complete(context, event)

@@ -14,11 +14,14 @@ from ratchet.clients import manifests
 from ratchet.clients.pod_status import Ending
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, load
 from ratchet.clients.store import Store
+from ratchet.clients.traces import tell_part
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
 from ratchet.core.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, EXIT_TERMINAL
 from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.telemetry import RUN_ID
 from ratchet.orchestration.runtime import ProcessRuntime, Work
+from ratchet.orchestration.tracing import trace_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
@@ -62,7 +65,7 @@ class StepOperator(BaseOperator):
         store = World(settings, settings.scratch).store
         publish(store, self.publishes)
         work = work_of(self.step, self.inputs, context, settings)
-        manifest = found(store, work, self.log.info) or self._do(settings, store, work)
+        manifest = found(settings, store, work, self.log.info) or self._do(settings, store, work)
         return xcom_of(manifest)
 
     def on_kill(self) -> None:
@@ -89,13 +92,22 @@ def work_of(step: str, inputs: dict[str, Any], context: Any, settings: Settings)
     """This attempt at this step's work, from inputs that Airflow has rendered."""
     known, checked = STEPS[step], STEPS[step].inputs.model_validate(inputs)
     run_id, attempt = context["run_id"], str(context["ti"].try_number)
-    return Work(known, checked, known.key(checked, settings, run_id=run_id, attempt=attempt), run_id, attempt)
+    key = known.key(checked, settings, run_id=run_id, attempt=attempt)
+    return Work(known, checked, key, run_id, attempt, trace_of(context))
 
 
-def found(store: Store, work: Work, say: Any) -> Manifest | None:
+def found(settings: Settings, store: Store, work: Work, say: Any) -> Manifest | None:
     manifest = manifests.find(store, work.step.name, work.key)
     if manifest:
         say("found, not run again: %s %s", work.step.name, work.key[:12])
+        now = datetime.now(UTC)
+        tell_part(
+            settings,
+            work.trace,
+            work.step.name,
+            (now, now),
+            {RUN_ID: work.run_id, "ratchet.key": work.key, "ratchet.found": True},
+        )
     return manifest
 
 

@@ -82,7 +82,7 @@ class PodStep(KubernetesPodOperator):
         store = World(settings, settings.scratch).store
         publish(store, self.publishes)
         work = work_of(self.step, self.inputs, context, settings)
-        if manifest := found(store, work, self.log.info):
+        if manifest := found(settings, store, work, self.log.info):
             self._remove_what_an_attempt_left(work, settings)
             return _push(context, manifest)
         origin = self._origin(context)

@@ -9,6 +9,7 @@ from ratchet.clients.settings import CONFIG_VARIABLE, OVERRIDES, SECRETS_VARIABL
 from ratchet.core.contract import digest_json
 from ratchet.core.log import FORMAT_VARIABLE
 from ratchet.core.memo import KEY_VARIABLE
+from ratchet.core.telemetry import PARENT_VARIABLE
 from ratchet.orchestration.runtime import Work
 from ratchet.recipes.resources import PodResources
 
@@ -139,6 +140,7 @@ def _environment(work: Work, resources: PodResources) -> dict[str, str]:
         SECRETS_VARIABLE: SECRETS,
         "RATCHET_RUN_ID": work.run_id,
         "RATCHET_ATTEMPT": work.attempt,
+        PARENT_VARIABLE: work.trace.traceparent,
         KEY_VARIABLE: work.key,
         FORMAT_VARIABLE: "readable",
     }

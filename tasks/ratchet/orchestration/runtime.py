@@ -9,6 +9,7 @@ from ratchet.clients.process import started, step_environment
 from ratchet.clients.settings import Settings
 from ratchet.core.contract import Contract
 from ratchet.core.readable import readable_line
+from ratchet.core.telemetry import PARENT_VARIABLE, RunTrace
 from ratchet.steps import Step
 
 
@@ -21,6 +22,7 @@ class Work:
     key: str
     run_id: str
     attempt: str
+    trace: RunTrace
 
 
 class ProcessRuntime:
@@ -32,7 +34,11 @@ class ProcessRuntime:
     def run(self, work: Work, on_line: Callable[[str], None]) -> int:
         """Do the work, pass its log on line by line, return its exit code."""
         python = self._settings.python(work.step.image)
-        run = {"RATCHET_RUN_ID": work.run_id, "RATCHET_ATTEMPT": work.attempt}
+        run = {
+            "RATCHET_RUN_ID": work.run_id,
+            "RATCHET_ATTEMPT": work.attempt,
+            PARENT_VARIABLE: work.trace.traceparent,
+        }
         environment = step_environment(self._settings, self._config, run)
         with started(python, work.step.name, work.inputs.canonical_json(), environment) as self._process:
             for line in self._process.stderr or ():

@@ -11,6 +11,7 @@ from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState, other, with_canary
+from ratchet.core.telemetry import span
 from ratchet.promote.contract import Canary, CanarySettings
 from ratchet.promote.judge import Judgement, Seen, judge
 
@@ -50,6 +51,7 @@ def _golden(world: World, canary: Canary) -> tuple[Golden, ...]:
     return golden_prompts(world.store.read_bytes(canary.prompts), report, canary.task, NUM_GOLDEN_PROMPTS)
 
 
+@span("canary share")
 def _watch(
     world: World, line: str, golden: Sequence[Golden], state: RouterState, settings: CanarySettings
 ) -> Judgement:

@@ -13,6 +13,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
 from ratchet.core.releases import LedgerEvent, aborted_since_decision, production
 from ratchet.core.rollout import RouterState, other, switched_to
+from ratchet.core.telemetry import span
 from ratchet.promote.canary import try_with_users
 from ratchet.promote.contract import PromoteInputs, PromoteOutputs
 from ratchet.promote.judge import Judgement
@@ -95,6 +96,7 @@ def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) ->
     return Preview(colour=colour, model_sha256=held, problem=problem, parts=loaded.parts if loaded else None)
 
 
+@span("switch")
 def _move(world: World, state: RouterState, intent: LedgerEvent) -> tuple[RouterState, float]:
     """The state in force afterwards, and how many seconds the switch took."""
     moved = switched_to(state, other(state.active), intent.release_id, intent.model.sha256, intent.seq)

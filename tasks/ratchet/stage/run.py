@@ -13,6 +13,7 @@ from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState, other
+from ratchet.core.telemetry import span
 from ratchet.stage.adapter import check_parts
 from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
 from ratchet.stage.judge import judge_failures, judge_golden, judge_ratios
@@ -81,6 +82,7 @@ def _prompts(inputs: StageInputs, world: World, count: int) -> tuple[Golden, ...
     return golden_prompts(world.store.read_bytes(inputs.prompts), report, inputs.task, count)
 
 
+@span("load")
 def _load(inputs: StageInputs, engine: Engine, preview: Colour, prompts: Sequence[Golden]) -> float:
     """Seconds until it answered. It is asked for by digest: an engine that holds another model refuses."""
     engine.load(preview, to_load(inputs.release_id, inputs.model, inputs.parts, inputs.serving))
@@ -88,11 +90,13 @@ def _load(inputs: StageInputs, engine: Engine, preview: Colour, prompts: Sequenc
     return wait_ready(engine, preview, inputs.model.sha256, asked, inputs.settings.ready_timeout_seconds)
 
 
+@span("golden prompts")
 def _ask(inputs: StageInputs, url: str, golden: Sequence[Golden]) -> list[Answer]:
     progress(state="asking the golden prompts", count=len(golden))
     return [chat(url, inputs.line, entry.prompt, inputs.settings.max_answer_tokens) for entry in golden]
 
 
+@span("load probe")
 def _probe(inputs: StageInputs, engine: Engine, active: Colour, prompts: Sequence[Golden]) -> Probed:
     """With other prompts than the golden ones, where there are any: the preview has those in its prefix cache."""
     asked = prompts[inputs.settings.num_golden_prompts :] or prompts

@@ -37,6 +37,7 @@ class Task:
             "dag_run": SimpleNamespace(triggering_user_name="engineer", start_date=began),
             "outlet_events": self.events,
             "ti": SimpleNamespace(
+                dag_id="intake_support",
                 try_number=1,
                 xcom_push=lambda key, value: self.pushed.update({key: json.loads(json.dumps(value))}),
                 xcom_pull=lambda task_ids, key: self.pushed.get(key),

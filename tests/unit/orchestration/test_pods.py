@@ -8,12 +8,14 @@ import kubernetes_validate
 import pytest
 
 from ratchet.clients.settings import KubernetesSettings, Settings, StoreSettings
+from ratchet.core.telemetry import RunTrace
 from ratchet.orchestration.pods import Origin, image_of, pod, pod_name
 from ratchet.orchestration.runtime import Work
 from ratchet.recipes.resources import PodResources, Toleration
 from ratchet.rollback.contract import RollbackInputs
 from ratchet.steps import STEPS
 
+TRACE = RunTrace.of("release_support", "by-mia-2026")
 INPUTS = RollbackInputs(line="support", by="mia", reason="{{ slow }}")
 ORIGIN = Origin("support", "release_support", "finetune", "https://airflow/x")
 GPU = PodResources(
@@ -34,7 +36,7 @@ def settings(**fields: Any) -> Settings:
 
 
 def work(step: str = "finetune", key: str = "a" * 64) -> Work:
-    return Work(STEPS[step], INPUTS, key, run_id="by-mia-2026", attempt="1")
+    return Work(STEPS[step], INPUTS, key, run_id="by-mia-2026", attempt="1", trace=TRACE)
 
 
 def rendered(step: str = "finetune", resources: PodResources = GPU) -> dict[str, Any]:
@@ -122,7 +124,7 @@ def test_inputs_reach_the_step_as_they_are() -> None:
 
 def test_kubernetes_expands_nothing_in_the_inputs() -> None:
     price = INPUTS.model_copy(update={"reason": "costs $$5, see $(HOME)"})
-    made = pod(Work(STEPS["finetune"], price, "a" * 64, "r", "1"), GPU, settings(), ORIGIN)
+    made = pod(Work(STEPS["finetune"], price, "a" * 64, "r", "1", TRACE), GPU, settings(), ORIGIN)
 
     assert "costs $$$$5, see $$(HOME)" in made["spec"]["containers"][0]["args"][2]
 

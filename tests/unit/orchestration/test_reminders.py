@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -214,7 +215,8 @@ def test_a_time_out_rejects_even_where_nobody_can_be_told(office: Office) -> Non
         "responded_at": datetime.now(UTC),
         "timedout": True,
     }
-    task.execute_complete({"dag_run": DagRun(), "run_id": RUN}, answer)
+    ti = SimpleNamespace(dag_id="release_support", start_date=datetime.now(UTC))
+    task.execute_complete({"dag_run": DagRun(), "run_id": RUN, "ti": ti}, answer)
 
     assert office.world.ledger("support").events()[-1].kind == "rejected"
     assert office.titles == []

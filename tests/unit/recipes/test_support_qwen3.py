@@ -8,6 +8,7 @@ import pytest
 
 from ratchet.clients.settings import Settings, StoreSettings
 from ratchet.core.errors import TerminalError
+from ratchet.core.telemetry import RunTrace
 from ratchet.orchestration.pods import Origin, pod
 from ratchet.orchestration.runtime import Work
 from ratchet.recipes.catalogue import load_recipe
@@ -44,7 +45,7 @@ def test_every_step_of_it_is_a_valid_pod_with_its_gpu_and_queue(root: Path, reci
     settings = Settings(root=root, runtime="kubernetes", tracking_uri="http://m", store=store, device="cuda")
     inputs = RollbackInputs(line="support_qwen3", by="mia", reason="")
     for name, step in STEPS.items():
-        work = Work(step, inputs, "a" * 64, run_id="r", attempt="1")
+        work = Work(step, inputs, "a" * 64, run_id="r", attempt="1", trace=RunTrace.of("release_support", "r"))
         made = pod(work, recipe.pod_of(name), settings, Origin(recipe.line, "release", name))
 
         kubernetes_validate.validate(made, "1.34", strict=True)

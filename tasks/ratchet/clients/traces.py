@@ -1,0 +1,131 @@
+"""Where a run's spans go: to a collector by OTLP where ratchet.toml names one, and on one machine into a file per run.
+
+<state>/traces/<trace id>.jsonl    a span a line, as the SDK writes it
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context
+from opentelemetry.trace import StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from ratchet import __version__
+from ratchet.clients.settings import Settings
+from ratchet.core.log import log
+from ratchet.core.telemetry import RunTrace, Value, span, tracing_with
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+
+SERVICE = "ratchet"
+# A collector that is away must not keep a step waiting.
+EXPORT_SECONDS = 5.0
+
+
+def traces_folder(settings: Settings) -> Path:
+    return settings.state / "traces"
+
+
+def trace_file(settings: Settings, run: RunTrace) -> Path:
+    return traces_folder(settings) / f"{run.trace_id:032x}.jsonl"
+
+
+@contextmanager
+def traced(settings: Settings, traceparent: str | None, name: str, attributes: Mapping[str, Value]) -> Iterator[None]:
+    """A span around a step's whole work, below the one that `traceparent` names; without one there is no trace."""
+    if traceparent is None:
+        yield
+        return
+    with _provider(settings, traceparent) as provider, tracing_with(provider.get_tracer(SERVICE, __version__)):
+        token = context.attach(TraceContextTextMapPropagator().extract({"traceparent": traceparent}))
+        try:
+            with span(name) as current:
+                current.set_attributes(attributes)
+                yield
+        finally:
+            context.detach(token)
+
+
+def tell_run(
+    settings: Settings, run: RunTrace, name: str, times: tuple[datetime, datetime], attributes: Mapping[str, Value]
+) -> None:
+    """The root span of a run that has ended, and what is too old goes."""
+    _forget(settings)
+    with _provider(settings, run.traceparent, run) as provider:
+        _tell(provider, name, times, attributes)
+
+
+def tell_part(
+    settings: Settings, run: RunTrace, name: str, times: tuple[datetime, datetime], attributes: Mapping[str, Value]
+) -> None:
+    """A span of what was no step's process: work that was found, an approval that was waited for."""
+    with _provider(settings, run.traceparent) as provider:
+        token = context.attach(TraceContextTextMapPropagator().extract({"traceparent": run.traceparent}))
+        try:
+            _tell(provider, name, times, attributes)
+        finally:
+            context.detach(token)
+
+
+def _tell(
+    provider: "TracerProvider", name: str, times: tuple[datetime, datetime], attributes: Mapping[str, Value]
+) -> None:
+    began, ended = (int(at.timestamp() * 1e9) for at in times)
+    told = provider.get_tracer(SERVICE, __version__).start_span(name, attributes=dict(attributes), start_time=began)
+    if "error.type" in attributes:
+        told.set_status(StatusCode.ERROR)
+    told.end(ended)
+
+
+@contextmanager
+def _provider(settings: Settings, traceparent: str, root: RunTrace | None = None) -> Iterator["TracerProvider"]:
+    """`root`: the next span without a parent gets these ids."""
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+
+    ids = RandomIdGenerator()
+    if root:
+        ids.generate_trace_id, ids.generate_span_id = (lambda: root.trace_id), (lambda: root.span_id)  # type: ignore[method-assign]
+    resource = Resource({"service.name": SERVICE, "service.version": __version__})
+    provider = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
+    with ExitStack() as stack:
+        for processor in _processors(settings, traceparent, stack):
+            provider.add_span_processor(processor)
+        stack.callback(provider.shutdown)  # before the file is closed
+        yield provider
+
+
+def _processors(settings: Settings, traceparent: str, stack: ExitStack) -> Iterator["SpanProcessor"]:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+
+    if settings.traces.otlp_endpoint:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        url = f"{settings.traces.otlp_endpoint.rstrip('/')}/v1/traces"
+        yield BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=EXPORT_SECONDS))
+    if settings.runtime == "process":
+        path = traces_folder(settings) / f"{traceparent.split('-')[1]}.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("a", encoding="utf-8"))
+        except OSError as error:
+            log.warning("this run's spans cannot be kept", extra={"path": str(path), "error": error.strerror})
+        else:
+            yield SimpleSpanProcessor(ConsoleSpanExporter(out=file, formatter=_line))
+
+
+def _line(ended: Any) -> str:
+    return f"{ended.to_json(indent=None)}\n"
+
+
+def _forget(settings: Settings) -> None:
+    oldest = time.time() - timedelta(days=settings.traces.days).total_seconds()
+    for path in traces_folder(settings).glob("*.jsonl"):
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,160 @@
+"""Spans of a run: below its root, in its file, at a collector."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ratchet.clients.settings import Settings, TraceSettings
+from ratchet.clients.traces import tell_part, tell_run, trace_file, traced
+from ratchet.core.telemetry import RunTrace, span
+
+RUN = RunTrace.of("release_support", "by-mia")
+BEGAN = datetime(2026, 1, 5, 3, tzinfo=UTC)
+TIMES = (BEGAN, BEGAN + timedelta(minutes=7))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(root=tmp_path)
+
+
+def told(settings: Settings, run: RunTrace = RUN) -> dict[str, Any]:
+    lines = trace_file(settings, run).read_text("utf-8").splitlines()
+    return {line["name"]: line for line in map(json.loads, lines)}
+
+
+def test_a_steps_work_stands_below_the_root_of_its_run(settings: Settings) -> None:
+    with traced(settings, RUN.traceparent, "finetune", {"ratchet.key": "a"}), span("train", num_steps=3):
+        pass
+    tell_run(settings, RUN, "release_support", TIMES, {"cicd.pipeline.result": "success"})
+
+    spans = told(settings)
+    root = spans["release_support"]
+    assert {line["context"]["trace_id"] for line in spans.values()} == {f"0x{RUN.trace_id:032x}"}
+    assert root["context"]["span_id"] == f"0x{RUN.span_id:016x}"
+    assert root["parent_id"] is None
+    assert (root["start_time"], root["end_time"]) == ("2026-01-05T03:00:00.000000Z", "2026-01-05T03:07:00.000000Z")
+    assert spans["finetune"]["parent_id"] == root["context"]["span_id"]
+    assert spans["finetune"]["attributes"] == {"ratchet.key": "a"}
+    assert spans["train"]["parent_id"] == spans["finetune"]["context"]["span_id"]
+    assert spans["train"]["attributes"] == {"ratchet.num_steps": 3}
+
+
+def test_a_failure_is_told_by_its_class_and_never_by_what_it_says(settings: Settings) -> None:
+    with suppress(ValueError), traced(settings, RUN.traceparent, "validate", {}), span("read"):
+        raise ValueError("row 7 holds hunter2")
+
+    for line in told(settings).values():
+        assert line["attributes"]["error.type"] == "ValueError"
+        assert line["status"] == {"status_code": "ERROR"}
+    assert "hunter2" not in trace_file(settings, RUN).read_text("utf-8")
+
+
+def test_two_runs_have_two_traces_and_one_run_has_one(settings: Settings) -> None:
+    other = RunTrace.of("intake_support", "by-mia")
+    tell_part(settings, other, "validate", TIMES, {})
+    tell_part(settings, RUN, "validate", TIMES, {"ratchet.found": True})
+    tell_part(settings, RUN, "prepare", TIMES, {})
+
+    assert set(told(settings, other)) == {"validate"}
+    assert set(told(settings)) == {"validate", "prepare"}
+    assert told(settings)["prepare"]["parent_id"] == f"0x{RUN.span_id:016x}"
+
+
+def test_work_without_a_run_leaves_nothing(settings: Settings) -> None:
+    with traced(settings, None, "finetune", {}), span("train"):
+        pass
+
+    assert not trace_file(settings, RUN).parent.exists()
+
+
+def test_spans_outside_of_a_trace_cost_nothing_and_do_not_fail() -> None:
+    with span("store.fetch_file", bytes=7):
+        pass
+
+
+def test_a_disk_that_takes_no_spans_does_not_fail_the_work(settings: Settings) -> None:
+    settings.state.mkdir()
+    (settings.state / "traces").write_text("a file stands where the folder should be")
+
+    with traced(settings, RUN.traceparent, "finetune", {}), span("train"):
+        done = True
+
+    assert done
+
+
+def test_old_traces_go_when_a_run_ends(settings: Settings) -> None:
+    old, recent = RunTrace.of("release_support", "long ago"), RunTrace.of("release_support", "last week")
+    for run, days in ((old, 31), (recent, 7)):
+        tell_part(settings, run, "validate", TIMES, {})
+        then = time.time() - days * 86400
+        os.utime(trace_file(settings, run), (then, then))
+
+    tell_run(settings, RUN, "release_support", TIMES, {})
+
+    assert not trace_file(settings, old).exists()
+    assert trace_file(settings, recent).exists()
+
+
+# a collector
+
+
+class Sink(BaseHTTPRequestHandler):
+    """A stand-in for a collector: takes OTLP by HTTP and keeps what it got."""
+
+    received: list[ExportTraceServiceRequest]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append(ExportTraceServiceRequest.FromString(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    received: list[ExportTraceServiceRequest] = []
+    server = HTTPServer(("127.0.0.1", 0), type("OneSink", (Sink,), {"received": received}))
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", received
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_collector_gets_the_same_spans(
+    tmp_path: Path, collector: tuple[str, list[ExportTraceServiceRequest]]
+) -> None:
+    url, received = collector
+    settings = Settings(root=tmp_path, traces=TraceSettings(otlp_endpoint=url))
+
+    with traced(settings, RUN.traceparent, "finetune", {}), span("train"):
+        pass
+
+    spans = [one for got in received for of in got.resource_spans for scope in of.scope_spans for one in scope.spans]
+    assert {one.name for one in spans} == set(told(settings)) == {"finetune", "train"}
+    assert {one.trace_id for one in spans} == {RUN.trace_id.to_bytes(16)}
+    assert received[0].resource_spans[0].resource.attributes[0].value.string_value == "ratchet"
+
+
+def test_a_collector_that_is_away_neither_fails_nor_holds_up_the_work(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, traces=TraceSettings(otlp_endpoint="http://127.0.0.1:9"))
+
+    with traced(settings, RUN.traceparent, "finetune", {}):
+        pass
+
+    assert set(told(settings)) == {"finetune"}
