@@ -130,6 +130,17 @@ def test_the_release_is_one_trace_from_its_first_step_to_the_switch(platform: Pl
     assert f"release_support {run.run_id}: success" in shown
 
 
+def test_an_answer_leads_back_to_the_rows_that_its_model_was_trained_on(platform: Platform, demo: object) -> None:
+    answer = chat(platform, "where is my parcel")
+    release, deadline = answer.headers["x-model-release"], time.monotonic() + 30
+    while (told := platform.ratchet("trace", answer.json()["id"])).returncode and time.monotonic() < deadline:
+        time.sleep(0.5)  # Envoy writes its log once in a while
+
+    assert told.returncode == 0, told.stderr
+    for words in (f"{release}: promoted", "adapter", "version 0", "trained on", f"ratchet report {release}"):
+        assert words in told.stdout
+
+
 def test_the_litert_bundle_agrees_with_the_model(platform: Platform, demo: object, tmp_path: Path) -> None:
     decided = evidence(platform)
     folder = platform.world.store.fetch_folder(decided.bundle, tmp_path / "bundle")

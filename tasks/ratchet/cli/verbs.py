@@ -22,6 +22,7 @@ from ratchet.cli import (
     releases,
     runs,
     show,
+    trace,
     verify,
     versions,
 )
@@ -240,6 +241,10 @@ def history(here: Here, options: argparse.Namespace) -> None:
         here.console.print(releases.as_json(told), markup=False, soft_wrap=True)
     else:
         releases.show(told, options.last, here.console)
+
+
+def trace_answer(here: Here, options: argparse.Namespace) -> None:
+    trace.show(trace.trace(here.world, here.recipe, options.answer), here.console)
 
 
 def verify_all(here: Here, options: argparse.Namespace) -> int:

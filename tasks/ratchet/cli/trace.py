@@ -1,0 +1,129 @@
+"""From an answer that somebody complains about to the model, the data and the rows behind it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ratchet.cli.release import find_report
+from ratchet.clients.settings import Settings
+from ratchet.clients.world import World
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.errors import TerminalError
+from ratchet.core.refs import FileRef, FolderRef, blob_key
+from ratchet.core.releases import LedgerEvent, production_history
+from ratchet.recipes.recipe import Recipe
+
+# vLLM makes an answer's id of the request's.
+_ANSWER_PREFIXES = ("chatcmpl-", "cmpl-")
+
+
+class Untraceable(TerminalError, LookupError):
+    """Nothing here knows the answer, or the release."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """`request` is the answer's line of the edge's access log; None where a release was named instead."""
+
+    request: dict[str, Any] | None
+    event: LedgerEvent
+    version: DatasetVersion | None
+    adapter: FolderRef | None
+    base: FolderRef | None
+    train: FileRef | None
+
+
+def trace(world: World, recipe: Recipe, asked: str) -> Origin:
+    """`asked`: an answer's id or its request's, or a release's id.
+
+    Raises:
+        Untraceable: with where was looked.
+    """
+    events = world.ledger(recipe.line).events()
+    # The event by which it first went live: a roll-back's says less.
+    releases = {entry.release_id: events[entry.seq] for entry in reversed(production_history(events))}
+    request = None
+    if asked not in releases:
+        request = _request(world.settings, asked)
+    release_id = str(request["release"]) if request else asked
+    if release_id not in releases:
+        raise Untraceable(
+            f"{asked} was answered by {release_id!r}, which is no release of {recipe.line}: it did not come to a model "
+            f"(status {(request or {}).get('status')}), or another line answered it"
+        )
+    event = releases[release_id]
+    versions = world.datasets(recipe.dataset).records()
+    version = next((one for one in versions if one.rows.sha256 == event.dataset_sha256), None)
+    if event.kind == "bootstrap":
+        return Origin(request, event, None, None, event.model, None)
+    evidence = json.loads(world.store.read_bytes(find_report(world.store, release_id).outputs.record))["evidence"]
+    adapter, base = (FolderRef(**ref) for ref in (evidence["adapter"], evidence["origin"]["base"]))
+    return Origin(request, event, version, adapter, base, FileRef(**evidence["train"]))
+
+
+def _request(settings: Settings, asked: str) -> dict[str, Any]:
+    """The newest line about it."""
+    request_id = asked
+    for prefix in _ANSWER_PREFIXES:
+        request_id = request_id.removeprefix(prefix)
+    logs = settings.state / "logs"
+    found = (line for path in _newest_first(logs) for line in reversed(_lines(path)) if request_id in line)
+    told = (line for line in map(json.loads, found) if line["request_id"] == request_id)
+    if line := next(told, None):
+        return dict(line)
+    raise Untraceable(
+        f"{asked} is neither a release nor in {logs}/access.log and the older ones beside it: an answer's id is in its "
+        "body (`id`), a request's in the header x-request-id; the header x-model-release names the release itself"
+    )
+
+
+def _newest_first(logs: Path) -> list[Path]:
+    return sorted(logs.glob("access.log*"), key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _lines(path: Path) -> list[str]:
+    """Whole lines only: Envoy may be writing one."""
+    return [
+        line for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("{") and line[-1] == "}"
+    ]
+
+
+def show(origin: Origin, console: Console) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for what, told in _told(origin):
+        table.add_row(Text(what, style="bold"), Text(told))
+    console.print(table)
+
+
+def _told(origin: Origin) -> Iterator[tuple[str, str]]:
+    event, request = origin.event, origin.request
+    if request:
+        yield "answer", f"{request['at']}  {request['method']} {request['path']}  status {request['status']}"
+        yield "", f"{request['completion_tokens']} tokens in {request['ms_to_end']} ms, by {request['colour']}"
+    yield "release", f"{event.release_id}: {event.kind} {event.at:%Y-%m-%d %H:%M} UTC by {event.by}"
+    yield "model", f"{event.model.sha256[:12]}, {event.model.bytes} bytes"
+    if event.kind == "bootstrap":
+        yield "data", "none of yours: it is the untuned base"
+        return
+    if origin.adapter and origin.base:
+        yield "adapter", f"{origin.adapter.sha256[:12]} on base {origin.base.sha256[:12]}"
+    if version := origin.version:
+        yield (
+            "data",
+            f"{version.dataset}, version {version.seq}: {version.num_rows} rows, {version.kind} by {version.by}",
+        )
+        yield (
+            "",
+            f"{version.file_name or 'no file'}; {version.note or 'no note'}; {len(version.uploads)} uploads in all",
+        )
+    elif event.dataset_sha256:
+        yield "data", f"{event.dataset_sha256[:12]}, which is in no version's record any more"
+    if origin.train:
+        yield "rows", f"{blob_key(origin.train.sha256)} in the store: what it was trained on, row by row"
+    yield "report", f"ratchet report {event.release_id}"

@@ -1,0 +1,157 @@
+import json
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.fakes.events import event, evidence, sha
+from tests.fakes.release_world import ReleaseWorld
+from tests.unit.report.evidence import folder
+
+from ratchet.cli.trace import Untraceable, show, trace
+from ratchet.clients import manifests
+from ratchet.core.datasets import DatasetVersion
+from ratchet.core.memo import Manifest
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.recipe import Recipe
+
+ROOT = Path(__file__).parents[3]
+AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return load_recipe("support", ROOT)
+
+
+@pytest.fixture
+def place(tmp_path: Path, recipe: Recipe) -> ReleaseWorld:
+    """Release "b" is live, tuned on version 0; its decision report is in the store."""
+    made = ReleaseWorld(tmp_path, "http://127.0.0.1:9")
+    store = made.world.store
+    train = store.put_bytes(b"rows")
+    version = DatasetVersion(
+        dataset=recipe.dataset,
+        seq=0,
+        rows=train.model_copy(update={"sha256": sha("data b")}),
+        num_rows=3,
+        num_quarantined=0,
+        uploads=(train,),
+        receipt=train,
+        at=AT,
+        by="dora",
+        file_name="monday.csv",
+        note="the monday export",
+    )
+    made.world.datasets(recipe.dataset).append(lambda _: version)
+    told = {
+        "release_id": "b",
+        "adapter": folder("3").model_dump(),
+        "origin": {"base": folder("1").model_dump()},
+        "train": train.model_dump(),
+    }
+    record = store.put_bytes(json.dumps({"evidence": told}).encode())
+    outputs = {"verdict": "PASS", "record": record, "page": record, "summary": "fine"}
+    manifests.write(
+        store,
+        Manifest(
+            step="report", key="a" * 64, outputs=_report(outputs), started_at=AT, wall_seconds=1, peak_memory_mib=1
+        ),
+    )
+    for kind in ("promoting", "promoted"):
+        made.say(kind, "b", evidence=evidence("b"), dataset_sha256=sha("data b"), colour="green")
+    return made
+
+
+def _report(outputs: dict[str, Any]) -> dict[str, Any]:
+    from ratchet.report.contract import ReportOutputs
+
+    return ReportOutputs(**outputs).model_dump(mode="json")
+
+
+def _logged(place: ReleaseWorld, name: str = "access.log", **fields: Any) -> None:
+    line = {
+        "at": "2026-01-05T12:30:00.000Z",
+        "request_id": "id-1",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "colour": "green",
+        "release": "b",
+        "ms_to_end": 420,
+        "completion_tokens": 5,
+        **fields,
+    }
+    logs = place.world.settings.state / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / name).open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _shown(place: ReleaseWorld, recipe: Recipe, asked: str) -> str:
+    console = Console(file=StringIO(), width=120)
+    show(trace(place.world, recipe, asked), console)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize("asked", ["id-1", "chatcmpl-id-1", "cmpl-id-1"])
+def test_an_answer_leads_to_the_release_the_model_and_the_rows(place: ReleaseWorld, recipe: Recipe, asked: str) -> None:
+    _logged(place)
+
+    shown = _shown(place, recipe, asked)
+
+    for words in ("status 200", "5 tokens in 420 ms, by green", "b: promoted", sha("b")[:12], "3" * 12, "1" * 12):
+        assert words in shown
+    for words in ("version 0: 3 rows", "by dora", "monday.csv; the monday export", "blobs/", "ratchet report b"):
+        assert words in shown
+
+
+def test_a_release_is_traced_without_any_answer(place: ReleaseWorld, recipe: Recipe) -> None:
+    assert "monday.csv" in _shown(place, recipe, "b")
+
+
+def test_the_untuned_base_learned_from_nobodys_rows(place: ReleaseWorld, recipe: Recipe) -> None:
+    _logged(place, release="a", colour="blue")
+
+    shown = _shown(place, recipe, "id-1")
+
+    assert "a: bootstrap" in shown
+    assert "untuned base" in shown
+
+
+def test_a_log_that_was_rotated_away_is_looked_into_too(place: ReleaseWorld, recipe: Recipe) -> None:
+    _logged(place, name="access.log.1")
+    _logged(place, request_id="another")
+
+    assert trace(place.world, recipe, "id-1").event.release_id == "b"
+
+
+def test_a_line_that_is_being_written_does_no_harm(place: ReleaseWorld, recipe: Recipe) -> None:
+    _logged(place)
+    with (place.world.settings.state / "logs" / "access.log").open("a") as file:
+        file.write('{"request_id": "id-1", "rel')
+
+    assert trace(place.world, recipe, "id-1").event.release_id == "b"
+
+
+def test_an_id_that_nobody_knows_is_told_where_it_was_looked_for(place: ReleaseWorld, recipe: Recipe) -> None:
+    _logged(place)
+
+    with pytest.raises(Untraceable, match=r"id-2 is neither a release nor in .*access\.log"):
+        trace(place.world, recipe, "id-2")
+
+
+def test_a_request_that_no_model_answered_says_so(place: ReleaseWorld, recipe: Recipe) -> None:
+    _logged(place, release=None, status=413)
+
+    with pytest.raises(Untraceable, match="status 413"):
+        trace(place.world, recipe, "id-1")
+
+
+def test_after_a_roll_back_the_release_is_the_one_that_answered(place: ReleaseWorld, recipe: Recipe) -> None:
+    place.world.ledger("support").append(lambda _: event("rolled_back", "a"))
+    _logged(place)
+
+    assert trace(place.world, recipe, "id-1").event.release_id == "b"
