@@ -37,6 +37,22 @@ def memory_room(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup"
     return Room(free=min(room.free, max(0, limit - used)), total=min(room.total, limit))
 
 
+def check_room(told: str, needed: int, room: Room, larger: str) -> None:
+    """Raise where `needed` bytes are not there: for ever, or now.
+
+    Args:
+        told: who needs how much for what; begins the message.
+        larger: what to do where the machine is too small.
+    Raises:
+        NotEnoughMemory, MemoryBusy.
+    """
+    told = f"{told}, and {mib(room.free)} of {mib(room.total)} are available"
+    if needed > room.total:
+        raise NotEnoughMemory(f"{told}; {larger}")
+    if needed > room.free:
+        raise MemoryBusy(f"{told}; stop what else runs here, or wait, then run again")
+
+
 def _cached(cgroup: Path) -> int:
     """Bytes of files that the kernel drops when somebody needs the memory; 0 where it does not say."""
     try:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room, mib
+from ratchet.clients.memory import MIB, Room, check_room, mib
 from ratchet.core.errors import TerminalError, TransientError
 
 # Measured, fp32 weights of 12 MB and 606 MB: peak memory 0.8 and 3.5 GiB, so 4.8 bytes per byte, and twice that where
@@ -38,14 +38,8 @@ def check_disk(model_bytes: int, folder: Path, room: Room) -> None:
 def check_memory(model_bytes: int, room: Room) -> None:
     """Raises NotEnoughMemory or MemoryBusy."""
     needed = _BASE_MEMORY_BYTES + _MEMORY_PER_MODEL_BYTE * model_bytes
-    told = (
-        f"converting a model of {mib(model_bytes)} needs {mib(needed)} of memory, "
-        f"and {mib(room.free)} of {mib(room.total)} are available"
-    )
-    if needed > room.total:
-        raise NotEnoughMemory(f"{told}; run the step where there is more memory, or raise its limit")
-    if needed > room.free:
-        raise MemoryBusy(f"{told}; stop what else runs here, or wait, then run again")
+    told = f"converting a model of {mib(model_bytes)} needs {mib(needed)} of memory"
+    check_room(told, needed, room, "run the step where there is more memory, or raise its limit")
 
 
 def disk_room(folder: Path) -> Room:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ratchet.clients.engine import COLOURS, ENGINE_STARTS, model_folder, read_intent, serving_folder
-from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room, memory_room, mib
+from ratchet.clients.memory import MIB, Room, check_room, memory_room, mib
 from ratchet.clients.settings import LOOPBACK, Settings, load
 from ratchet.clients.store import Store
 from ratchet.clients.world import bucket_of
@@ -99,12 +99,9 @@ def check_memory(colour: Colour, model_bytes: int, room: Room) -> None:
     needed = ENGINE_BYTES + kv_cache + model_bytes
     told = (
         f"{colour} needs at least {mib(needed)} of memory (weights {mib(model_bytes)}, KV cache {mib(kv_cache)}, vLLM "
-        f"itself {mib(ENGINE_BYTES)}), and {mib(room.free)} of {mib(room.total)} are available"
+        f"itself {mib(ENGINE_BYTES)})"
     )
-    if needed > room.total:
-        raise NotEnoughMemory(f"{told}; serve it where there is more memory, or raise the limit")
-    if needed > room.free:
-        raise MemoryBusy(f"{told}; stop what else runs here, or wait, then run again")
+    check_room(told, needed, room, "serve it where there is more memory, or raise the limit")
 
 
 def empty_folder(folder: Path) -> Path:
