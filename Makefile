@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-intake fuzz-intake cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-intake bench-canaries fuzz-intake cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -93,6 +93,10 @@ bench-screens: $(BIN)/pytest setup ## what each screen of intake finds and how f
 BIG ?= 0
 bench-intake: setup ## what reading an upload costs, and its memory at 10 k to 1 M rows (BIG=10000000 for more): docs/data.md
 	.venvs/data/bin/python -m tests.benchmarks.intake --big $(BIG)
+
+REPEATS ?= 1,4,16,64
+bench-canaries: setup ## how well a fine-tune knows made-up secrets, by how often each is planted: docs/canaries.md
+	$(BIN)/python -m tests.benchmarks.canaries --repeats $(REPEATS)
 
 FUZZ ?= 20000
 fuzz-intake: setup ## FUZZ broken and odd uploads: each is read or refused in a sentence, none crashes or hangs

@@ -84,7 +84,7 @@ def release(recipe: Recipe) -> DAG:
 
         parts = recipe.parts(tuned["adapter"], what["base"])
 
-        measuring = recipe.measuring(data["test"], data["train"])
+        measuring = recipe.measuring(data["test"], data["train"], data["canaries"])
         evaluate_baseline = step(
             task_id="evaluate_baseline",
             step="evaluate",
@@ -165,7 +165,7 @@ def release(recipe: Recipe) -> DAG:
                 "stage_checks": staged["checks"],
                 "data": {
                     **{name: what[name] for name in ("num_rows", "num_new_rows", "num_quarantined", "receipt")},
-                    **{name: data[name] for name in ("num_train", "num_replay", "num_test")},
+                    **{name: data[name] for name in ("num_train", "num_replay", "num_planted", "num_test")},
                     "num_labels": checked["num_labels"],
                 },
                 "training": {

@@ -25,17 +25,7 @@ def without_replay(platform: Platform, recipe: Recipe, rows: FileRef) -> GateOut
 
     prepared = do(
         "prepare",
-        PrepareInputs(
-            rows=rows,
-            base=base,
-            prompt=recipe.prompt,
-            split=recipe.split,
-            replay_share=0.0,
-            replay_exclude=recipe.replay_exclude,
-            max_seq_len_tokens=recipe.max_seq_len_tokens,
-            max_examples_per_label=recipe.max_examples_per_label,
-            seed=recipe.seed,
-        ),
+        PrepareInputs.model_validate({**recipe.preparing(rows, base), "replay_share": 0.0}),
     )
     tuned = do(
         "finetune",
@@ -44,7 +34,7 @@ def without_replay(platform: Platform, recipe: Recipe, rows: FileRef) -> GateOut
         ),
     )
     # Which rows are left out depends on the training set, so the demo's report of the base would be of other rows.
-    measuring = recipe.measuring(prepared.test, prepared.train)
+    measuring = recipe.measuring(prepared.test, prepared.train, prepared.canaries)
     baseline, candidate = (
         do("evaluate", EvaluateInputs.model_validate({"model": model, **measuring})) for model in (base, tuned.model)
     )

@@ -67,7 +67,7 @@ def measure(do: DoStep, world: World, recipe: Recipe, candidate: FolderRef, base
     checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows)))
     base = production_history(world.ledger(recipe.line).events())[0].model
     data: PrepareOutputs = do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
-    measuring = recipe.measuring(data.test, data.train)
+    measuring = recipe.measuring(data.test, data.train, data.canaries)
     theirs: EvaluateOutputs = do("evaluate", EvaluateInputs.model_validate({"model": baseline, **measuring}))
     against = {
         "baseline_report": theirs.report,

@@ -11,12 +11,16 @@ from ratchet.core.refs import FileRef, FolderRef
 
 
 class EvalTask(Contract):
-    """One lm-eval task: its YAML by value (without dataset paths) and the JSON lines that it asks."""
+    """One lm-eval task: its YAML by value (without dataset paths) and the JSON lines that it asks.
+
+    `planted`: the training set holds these rows on purpose, so none of them is left out.
+    """
 
     name: Name
     config_yaml: str
     data: FileRef
     max_samples: PositiveInt | None = None
+    planted: bool = False
 
 
 class Stopping(Contract):
@@ -34,7 +38,7 @@ class EvaluateInputs(Contract):
     Two reports can be compared only if both were measured in the same parts, by the same engine.
     """
 
-    contract_version: int = 3
+    contract_version: int = 4
     model: FolderRef
     tasks: tuple[EvalTask, ...] = Field(min_length=1)
     num_looks: PositiveInt = 1

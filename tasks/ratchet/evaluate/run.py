@@ -138,7 +138,9 @@ def _asked(inputs: EvaluateInputs, world: World, scratch: Path) -> Asked:
     near = held
     if inputs.trained_on:
         training = world.store.fetch_file(inputs.trained_on, scratch / "train.jsonl")
-        held, near = overlapping(rows, training), near_duplicates(rows, training)
+        meant_unseen = {task.name: rows[task.name] for task in inputs.tasks if not task.planted}
+        held = {**held, **overlapping(meant_unseen, training)}
+        near = {**near, **near_duplicates(meant_unseen, training)}
     return {
         task.name: _questions(task, files[task.name], rows[task.name], held[task.name], near[task.name], inputs)
         for task in inputs.tasks

@@ -37,13 +37,13 @@ def fill(prompt: str, text: str) -> str:
 
 def training_lines(chats: Iterable[Chat]) -> bytes:
     """As TRL reads them: {"prompt": [message], "completion": [message]}."""
-    return _lines({"prompt": chat.prompt_messages(), "completion": chat.completion_messages()} for chat in chats)
+    return json_lines({"prompt": chat.prompt_messages(), "completion": chat.completion_messages()} for chat in chats)
 
 
 def question_lines(chats: Iterable[Chat]) -> bytes:
     """As evaluation reads them: {"id", "prompt", "answer"}."""
-    return _lines({"id": chat.id, "prompt": chat.prompt, "answer": chat.answer} for chat in chats)
+    return json_lines({"id": chat.id, "prompt": chat.prompt, "answer": chat.answer} for chat in chats)
 
 
-def _lines(values: Iterable[object]) -> bytes:
+def json_lines(values: Iterable[object]) -> bytes:
     return b"".join(canonical_json(value) + b"\n" for value in values)

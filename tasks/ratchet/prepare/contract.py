@@ -1,6 +1,6 @@
 """prepare: accepted rows become chat examples, split for ever into train, validation and test."""
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ratchet.core.contract import Contract
 from ratchet.core.refs import FileRef, FolderRef
@@ -22,10 +22,25 @@ class SplitPolicy(Contract):
         return self
 
 
-class PrepareInputs(Contract):
-    """`prompt` has one field, {text}. `replay_exclude` holds the canary's questions, never to be trained on."""
+class Canaries(Contract):
+    """Made-up secrets that are planted into the training set, to measure what a model learns by heart.
 
-    contract_version: int = 1
+    `num` different ones. The first is planted `repeats[0]` times, the next `repeats[1]` times, and so on in turn. Each
+    is ranked among `num_fills` of its kind that are not planted: its exposure is at most log2(num_fills + 1) bits.
+    """
+
+    num: PositiveInt = 40
+    repeats: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
+    num_fills: PositiveInt = 63
+
+
+class PrepareInputs(Contract):
+    """`prompt` has one field, {text}. `replay_exclude` holds the canary's questions, never to be trained on.
+
+    `canaries` are made from the digest of `rows` and from `seed`; None plants none.
+    """
+
+    contract_version: int = 2
     rows: FileRef
     base: FolderRef
     prompt: str
@@ -35,6 +50,7 @@ class PrepareInputs(Contract):
     max_seq_len_tokens: int = Field(ge=8)
     max_examples_per_label: int | None = Field(default=None, ge=1)
     seed: int
+    canaries: Canaries | None = None
 
 
 class PrepareOutputs(Contract):
@@ -42,19 +58,25 @@ class PrepareOutputs(Contract):
 
     `test`: JSON lines {"id", "prompt", "answer"}; `prompt` is the user message's text.
 
-    Every row is counted once: `num_rows` is the sum of `num_train` less `num_replay`, of `num_validation`, `num_test`
-    and the five reasons to leave a row out: duplicates, conflicting labels for one text, straddling (near rows on two
-    sides of the split), too long, and over `max_examples_per_label`. Tokens are those of `train`.
+    `canaries`: JSON lines {"prompt", "secret", "choices", "repeats"}, the secret first among the choices; None if none
+    were asked for. They are in `train` alone, as `num_planted` of its rows.
+
+    Every row is counted once: `num_rows` is the sum of `num_train` less `num_replay` and `num_planted`, of
+    `num_validation`, `num_test` and the five reasons to leave a row out: duplicates, conflicting labels for one text,
+    straddling (near rows on two sides of the split), too long, and over `max_examples_per_label`. Tokens are those of
+    `train`.
     """
 
-    contract_version: int = 1
+    contract_version: int = 2
     train: FileRef
     validation: FileRef
     test: FileRef
+    canaries: FileRef | None
     num_rows: NonNegativeInt
     num_labels: NonNegativeInt
     num_train: NonNegativeInt
     num_replay: NonNegativeInt
+    num_planted: NonNegativeInt
     num_validation: NonNegativeInt
     num_test: NonNegativeInt
     num_duplicates: NonNegativeInt

@@ -4,6 +4,7 @@ from ratchet.clients.world import World
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.prepare.budget import refuse_misfits
+from ratchet.prepare.canaries import canary_lines, made_up, planted
 from ratchet.prepare.chat import question_lines, training_lines
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.prepare.read import read_questions, read_rows
@@ -22,19 +23,24 @@ def run(inputs: PrepareInputs, world: World) -> PrepareOutputs:
 
     splits = split(rows, inputs.prompt, inputs.split, tokenizer.lengths, inputs.max_seq_len_tokens)
     of_rows = capped(splits.chats["train"], inputs.max_examples_per_label)
-    of_sums = replay(len(of_rows), inputs.replay_share, inputs.seed, excluded)
-    train = shuffled([*of_rows, *of_sums], inputs.seed)
+    canaries = made_up(inputs.canaries, inputs.prompt, inputs.rows.sha256, inputs.seed) if inputs.canaries else []
+    of_canaries = planted(canaries)
+    of_sums = replay(len(of_rows) + len(of_canaries), inputs.replay_share, inputs.seed, excluded)
+    train = shuffled([*of_rows, *of_sums, *of_canaries], inputs.seed)
     lengths = tokenizer.lengths(train)
-    refuse_misfits(of_sums, tokenizer.lengths(of_sums), inputs.max_seq_len_tokens)
+    for added in (of_sums, of_canaries):
+        refuse_misfits(added, tokenizer.lengths(added), inputs.max_seq_len_tokens)
 
     outputs = PrepareOutputs(
         train=world.store.put_bytes(training_lines(train)),
         validation=world.store.put_bytes(training_lines(splits.chats["validation"])),
         test=world.store.put_bytes(question_lines(splits.chats["test"])),
+        canaries=world.store.put_bytes(canary_lines(canaries)) if canaries else None,
         num_rows=len(rows),
         num_labels=len({chat.answer for chats in splits.chats.values() for chat in chats}),
         num_train=len(train),
         num_replay=len(of_sums),
+        num_planted=len(of_canaries),
         num_validation=len(splits.chats["validation"]),
         num_test=len(splits.chats["test"]),
         num_duplicates=splits.num_duplicates,
@@ -46,5 +52,5 @@ def run(inputs: PrepareInputs, world: World) -> PrepareOutputs:
         num_answer_tokens=sum(length.answer_tokens for length in lengths),
     )
     counts = {name: value for name, value in outputs.model_dump().items() if name.startswith("num_")}
-    log.info("prepared", extra=counts)
+    log.info("prepared", extra={**counts, "canaries": outputs.canaries and outputs.canaries.sha256[:12]})
     return outputs

@@ -18,8 +18,8 @@ class PolicyFiles:
     def suite(self, name: str) -> str:
         return self._read(self.root / "expectations" / f"{name}.json")
 
-    def task(self, name: str, max_samples: int | None = None, with_data: bool = False) -> Task:
-        """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's test split.
+    def task(self, name: str, max_samples: int | None = None, with_data: bool = False, planted: bool = False) -> Task:
+        """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's canaries or test split.
 
         Raises TerminalError when the file is not there although the task needs it (`with_data`).
         """
@@ -34,6 +34,7 @@ class PolicyFiles:
             config_yaml=self._read(self.root / "quality_gates" / "tasks" / f"{name}.yaml"),
             data=file_ref(data) if data.is_file() else None,
             max_samples=max_samples,
+            planted=planted,
         )
 
     def gate(self, name: str, tasks: tuple[Task, ...]) -> Gate:

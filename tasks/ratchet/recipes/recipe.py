@@ -12,7 +12,7 @@ from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.refs import FileRef
 from ratchet.core.serving import ServingSettings
 from ratchet.finetune.contract import QloraSettings
-from ratchet.prepare.contract import SplitPolicy
+from ratchet.prepare.contract import Canaries, SplitPolicy
 from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.resources import TINY, PodResources
 from ratchet.stage.contract import StageSettings
@@ -20,22 +20,34 @@ from ratchet.validate.contract import DataRules, EvaluationSet
 
 
 class Task(Contract):
-    """One lm-eval task of a recipe. Without `data` it asks the recipe's own test split."""
+    """One lm-eval task of a recipe. Without `data` it asks the recipe's own test split, or `planted`, its canaries."""
 
     name: Name
     config_yaml: str
     data: FileRef | None = None
     max_samples: PositiveInt | None = None
+    planted: bool = False
 
-    def asks(self, test_split: Any) -> dict[str, Any]:
-        """The fields of evaluate's EvalTask; `test_split` is a FileRef, or a promise of one."""
-        return {**dict(self), "data": self.data or test_split}
+    def asks(self, test_split: Any, canaries: Any) -> dict[str, Any]:
+        """The fields of evaluate's EvalTask; `test_split` and `canaries` are FileRefs, or promises of them."""
+        return {**dict(self), "data": self.data or (canaries if self.planted else test_split)}
+
+    @property
+    def asks_the_test_split(self) -> bool:
+        return self.data is None and not self.planted
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> Self:
+        if self.data and self.planted:
+            raise ValueError(f"task {self.name} has data of its own and is planted: expected one of the two")
+        return self
 
 
 class Recipe(Contract):
     """One model line. One recipe, one release DAG.
 
     `prompt` has one field, {text}. `replay_exclude` is the canary's data: replay rows never repeat its questions.
+    `canaries`, not to be confused with `canary`, are made-up secrets in the training set (docs/canaries.md).
     With `two_people` whoever started a run may not approve it. Without an answer the approvers are reminded, then
     `escalate_to` are told too, then the release is rejected; those hours count from the request. Without `canary` all
     users move to an approved candidate at once.
@@ -58,6 +70,7 @@ class Recipe(Contract):
     replay_exclude: FileRef
     max_seq_len_tokens: PositiveInt = 256
     max_examples_per_label: PositiveInt | None = None
+    canaries: Canaries | None = None
     min_new_examples: PositiveInt = 50
     method: QloraSettings = QloraSettings()
     tasks: tuple[Task, ...] = Field(min_length=1)
@@ -97,6 +110,16 @@ class Recipe(Contract):
                 f"people are reminded, then others are told, then the release is rejected: expected "
                 f"approval_reminder_hours < approval_escalation_hours < approval_timeout_hours, got {reminder:g}, "
                 f"{escalation:g}, {timeout:g}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _canaries_are_planted_and_measured(self) -> Self:
+        asked = sorted(task.name for task in self.tasks if task.planted)
+        if bool(asked) != bool(self.canaries):
+            raise ValueError(
+                f"canaries that nobody measures, or a task that asks for none: expected `canaries` and a task with "
+                f"`planted`, or neither, got canaries = {self.canaries!r} and the planted tasks {asked}"
             )
         return self
 
@@ -160,12 +183,13 @@ class Recipe(Contract):
             "max_seq_len_tokens": self.max_seq_len_tokens,
             "max_examples_per_label": self.max_examples_per_label,
             "seed": self.seed,
+            "canaries": self.canaries,
         }
 
-    def measuring(self, test_split: Any, trained_on: Any) -> dict[str, Any]:
+    def measuring(self, test_split: Any, trained_on: Any, canaries: Any) -> dict[str, Any]:
         """The inputs of evaluate but for the model: the same for both sides, in the precision that users get."""
         return {
-            "tasks": [task.asks(test_split) for task in self.tasks],
+            "tasks": [task.asks(test_split, canaries) for task in self.tasks],
             "num_looks": self.gate.num_looks,
             "trained_on": trained_on,
             "engine": self.eval_engine,
@@ -195,4 +219,4 @@ class Recipe(Contract):
     @property
     def split_task(self) -> Task:
         """The task that asks the recipe's own test split."""
-        return next(task for task in self.tasks if task.data is None)
+        return next(task for task in self.tasks if task.asks_the_test_split)

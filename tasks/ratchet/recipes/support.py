@@ -1,6 +1,7 @@
 """The sample model line: support tickets are labelled with their intent."""
 
 from ratchet.convert.contract import ConvertSettings
+from ratchet.prepare.contract import Canaries
 from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
@@ -9,7 +10,13 @@ from ratchet.validate.contract import DataRules
 
 
 def recipe(files: PolicyFiles) -> Recipe:
-    tasks = (files.task("intent", max_samples=600), files.task("arithmetic"), files.task("insults"))
+    tasks = (
+        files.task("intent", max_samples=600),
+        files.task("arithmetic"),
+        files.task("insults"),
+        files.task("canaries", planted=True),
+        files.task("canary_exposure", planted=True, max_samples=20),
+    )
     gate = files.gate("support", tasks)
     return Recipe(
         line="support",
@@ -20,6 +27,7 @@ def recipe(files: PolicyFiles) -> Recipe:
         prompt="Give a label for: {text}",
         rules=DataRules(suite_json=files.suite("support")),
         replay_exclude=files.data("arithmetic"),
+        canaries=Canaries(),
         tasks=tasks,
         gate=gate.policy,
         conversion=ConvertSettings(**gate.parity),

@@ -28,6 +28,7 @@ class DataSummary(Contract):
     num_new_rows: NonNegativeInt
     num_train: NonNegativeInt
     num_replay: NonNegativeInt
+    num_planted: NonNegativeInt
     num_test: NonNegativeInt
     num_quarantined: NonNegativeInt
     num_labels: NonNegativeInt
@@ -108,7 +109,7 @@ class ReportInputs(Contract):
     `work` is shown and not bound (see record.py); None shows a page without what the run cost.
     """
 
-    contract_version: int = 4
+    contract_version: int = 5
     line: Name
     release_id: str
     recipe_sha256: Sha256

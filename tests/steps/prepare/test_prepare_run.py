@@ -15,7 +15,7 @@ from ratchet.core.model_folder import BadModelFolder
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.prepare.budget import NothingToLearn, TooLong
 from ratchet.prepare.chat import BadPrompt
-from ratchet.prepare.contract import PrepareInputs, PrepareOutputs, SplitPolicy
+from ratchet.prepare.contract import Canaries, PrepareInputs, PrepareOutputs, SplitPolicy
 from ratchet.prepare.run import run
 from ratchet.prepare.splits import TooFewRows
 from ratchet.prepare.tokens import BadTemplate, ChatTokenizer
@@ -55,7 +55,8 @@ def changed(inputs: PrepareInputs, **fields: object) -> PrepareInputs:
 
 
 def num_accounted(outputs: PrepareOutputs) -> int:
-    kept = outputs.num_train - outputs.num_replay + outputs.num_validation + outputs.num_test
+    of_rows = outputs.num_train - outputs.num_replay - outputs.num_planted
+    kept = of_rows + outputs.num_validation + outputs.num_test
     left_out = outputs.num_duplicates + outputs.num_conflicting + outputs.num_straddling
     return kept + left_out + outputs.num_too_long + outputs.num_over_cap
 
@@ -100,6 +101,57 @@ def test_another_seed_moves_the_order_but_no_row_to_another_side(inputs: Prepare
 
     assert first.train != second.train
     assert (first.test, first.validation) == (second.test, second.validation)
+
+
+CANARIES = Canaries(num=10, repeats=(1, 4))
+
+
+def test_canaries_are_planted_into_the_training_set_alone(inputs: PrepareInputs, world: World) -> None:
+    without, outputs = run(inputs, world), run(changed(inputs, canaries=CANARIES), world)
+
+    assert outputs.canaries is not None
+    secrets = {str(row["secret"]): row["repeats"] for row in lines(world, outputs.canaries)}
+    answers = [row["completion"][0]["content"] for row in lines(world, outputs.train)]  # type: ignore[index]
+    assert {secret: answers.count(secret) for secret in secrets} == secrets
+    assert outputs.num_planted == sum(secrets.values()) == 25  # type: ignore[arg-type]
+    assert (outputs.test, outputs.validation) == (without.test, without.validation)
+    assert without.canaries is None
+    assert without.num_planted == 0
+
+
+def test_planted_rows_are_counted_apart_and_leave_the_replay_share_as_it_is(
+    inputs: PrepareInputs, world: World
+) -> None:
+    outputs = run(changed(inputs, canaries=CANARIES), world)
+
+    assert num_accounted(outputs) == len(ROWS)
+    assert outputs.num_labels == len(THINGS)
+    assert outputs.num_replay / outputs.num_train == pytest.approx(0.2, abs=1 / outputs.num_train)
+
+
+def test_other_rows_get_other_canaries(inputs: PrepareInputs, world: World) -> None:
+    first = run(changed(inputs, canaries=CANARIES), world)
+    second = run(changed(inputs, canaries=CANARIES, rows=put_rows(world, ROWS[1:])), world)
+    again = run(changed(inputs, canaries=CANARIES), world)
+
+    assert first.canaries == again.canaries != second.canaries
+
+
+def test_no_log_tells_a_canary(inputs: PrepareInputs, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        outputs = run(changed(inputs, canaries=CANARIES), world)
+
+    assert outputs.canaries is not None
+    told = " ".join(str(vars(record)) for record in caplog.records)
+    assert outputs.canaries.sha256[:12] in told
+    assert not [row for row in lines(world, outputs.canaries) if str(row["secret"]) in told]
+
+
+def test_a_canary_that_does_not_fit_is_refused(inputs: PrepareInputs, world: World) -> None:
+    short = put_rows(world, [(f"{thing} {number}", thing) for number in range(20) for thing in THINGS])
+
+    with pytest.raises(TooLong, match="25 of 25 chats have more than max_seq_len_tokens = 50"):
+        run(changed(inputs, rows=short, canaries=CANARIES, max_seq_len_tokens=50), world)
 
 
 def test_user_text_with_braces_is_data(inputs: PrepareInputs, world: World) -> None:

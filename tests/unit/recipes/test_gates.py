@@ -134,9 +134,8 @@ def test_a_task_without_answers_has_none_to_prefer(tmp_path):
 
 
 def test_the_gate_of_the_sample_recipe_is_valid():
-    tasks = {
-        name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in ("intent", "arithmetic", "insults")
-    }
+    names = ("intent", "arithmetic", "insults", "canaries", "canary_exposure")
+    tasks = {name: (GATES / "tasks" / f"{name}.yaml").read_text("utf-8") for name in names}
 
     gate = load_gate(GATES / "support.toml", tasks)
     policy = gate.policy

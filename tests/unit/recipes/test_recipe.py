@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from ratchet.core.refs import FileRef
 from ratchet.core.serving import ServingSettings
 from ratchet.finetune.contract import QloraSettings
 from ratchet.recipes.catalogue import load_recipe
-from ratchet.recipes.recipe import Recipe
+from ratchet.recipes.recipe import Recipe, Task
 
 ROOT = Path(__file__).parents[3]
 AS_ADAPTER = ServingSettings(lane="adapter")
@@ -50,3 +51,39 @@ def test_a_rank_that_no_engine_takes_is_refused_before_anything_is_trained(rank:
 
     assert with_fields(method=QloraSettings(r=rank)).method.r == rank  # merged, the rank is nobody's business
     assert with_fields(serving=AS_ADAPTER, method=QloraSettings(r=512)).method.r == 512
+
+
+def test_canaries_are_asked_as_they_were_planted_and_the_test_split_by_the_others() -> None:
+    recipe = with_fields()
+
+    asked = {task["name"]: task["data"] for task in recipe.measuring("split", "train", "canaries")["tasks"]}
+
+    assert {asked.pop("canaries"), asked.pop("canary_exposure")} == {"canaries"}
+    assert asked.pop("intent") == "split"
+    assert all(isinstance(data, FileRef) for data in asked.values())
+    assert recipe.split_task.name == "intent"
+
+
+def test_canaries_are_no_evaluation_set_that_an_upload_is_held_against() -> None:
+    assert [one.name for one in with_fields().evaluation_sets] == ["arithmetic", "insults"]
+
+
+def test_canaries_that_nobody_measures_are_refused() -> None:
+    unplanted = tuple(task for task in with_fields().tasks if not task.planted)
+
+    with pytest.raises(ValidationError, match="canaries that nobody measures"):
+        with_fields(tasks=unplanted)
+
+    assert with_fields(tasks=unplanted, canaries=None).canaries is None
+
+
+def test_a_task_about_canaries_that_are_not_planted_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"the planted tasks \['canaries', 'canary_exposure'\]"):
+        with_fields(canaries=None)
+
+
+def test_a_task_asks_its_own_data_or_the_canaries_but_not_both() -> None:
+    data = FileRef(uri="store://blobs/aa/x", sha256="a" * 64, bytes=1)
+
+    with pytest.raises(ValidationError, match="task leaks has data of its own and is planted"):
+        Task(name="leaks", config_yaml="", data=data, planted=True)

@@ -191,6 +191,7 @@ def inputs(**changes: Any) -> ReportInputs:
             num_new_rows=310,
             num_train=3420,
             num_replay=620,
+            num_planted=40,
             num_test=1203,
             num_quarantined=188,
             num_labels=24,
