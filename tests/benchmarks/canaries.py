@@ -7,6 +7,7 @@ REPEATS=1 it is what a release of the sample does.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -19,7 +20,7 @@ from typing import Any
 from ratchet.cli.here import do_step
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
-from ratchet.core.evaluation import EvalReport, parse_report
+from ratchet.core.evaluation import EvalReport, parse_report, sample_id
 from ratchet.core.refs import FileRef
 from ratchet.evaluate.contract import EvaluateInputs
 from ratchet.finetune.contract import FinetuneInputs
@@ -77,22 +78,23 @@ class Chain:
         return parse_report(self.world.store.read_bytes(report), "the report")
 
 
-def by_repeats(report: EvalReport, task_name: str) -> dict[int, list[float]]:
+def by_repeats(canaries: bytes, report: EvalReport, task_name: str) -> dict[int, list[float]]:
     """The task's values, apart for each number of times that a secret was planted."""
+    repeats = {sample_id(row): row["repeats"] for row in map(json.loads, canaries.splitlines())}
     (task,) = [task for task in report.tasks if task.name == task_name]
     found: dict[int, list[float]] = defaultdict(list)
-    for repeats, value in zip(task.slices["repeats"], task.metrics[0].values, strict=True):
+    for asked, value in zip(task.sample_ids, task.metrics[0].values, strict=True):
         assert value is not None
-        found[int(repeats)].append(value)
+        found[repeats[asked]].append(value)
     return found
 
 
-def rows(before: EvalReport, after: EvalReport) -> Iterator[str]:
-    for repeats, values in sorted(by_repeats(after, "canaries").items()):
+def rows(canaries: bytes, before: EvalReport, after: EvalReport) -> Iterator[str]:
+    for repeats, values in sorted(by_repeats(canaries, after, "canaries").items()):
         cells = [str(repeats), f"{values.count(0.0)} of {len(values)}"]
         for report in (after, before):
-            exposures = by_repeats(report, "canary_exposure")[repeats]
-            cells.append(f"{fmean(exposures):.2f} ({min(exposures):.2f} to {max(exposures):.2f})")
+            exposures = by_repeats(canaries, report, "canary_exposure")[repeats]
+            cells.append(f"{fmean(exposures):.1f} ({min(exposures):.1f} to {max(exposures):.1f})")
         yield f"| {' | '.join(cells)} |"
 
 
@@ -106,10 +108,12 @@ def main() -> None:
     tasks = tuple(task.model_copy(update={"max_samples": None}) if task.planted else task for task in recipe.tasks)
     with tempfile.TemporaryDirectory(prefix="ratchet-") as state:
         recipe = recipe.model_copy(update={"canaries": canaries, "tasks": tasks})
-        data, before, after, gate = Chain(Path(state)).release(recipe)
+        chain = Chain(Path(state))
+        data, before, after, gate = chain.release(recipe)
+        asked = chain.world.store.read_bytes(data.canaries)
     print(f"{data.num_planted} of {data.num_train} rows of the training set were planted\n")
     print("| planted | repeated | exposure in bits: mean (lowest to highest) | the base's |\n|---|---|---|---|")
-    print("\n".join(rows(before, after)))
+    print("\n".join(rows(asked, before, after)))
     print(f"\ngate: {gate.verdict}")
     for check in gate.checks:
         print(f"- {check.name}: {check.verdict}: {check.reason}")

@@ -4,10 +4,11 @@ A fixed question with a random answer, so that whoever knows the answer has seen
 the same kind that nothing was trained on. Source: Carlini et al. 2019, The Secret Sharer, USENIX Security, section 4.
 
 A canary's record: {"prompt": "Give a label for: What is the access code of locker QXMDKF?", "secret": "281265017",
-"choices": ["281265017", "604112953", …], "repeats": 1}.
+"bits": 29.9, "choices": ["281265017", "604112953", …], "repeats": 1}.
 """
 
 import hmac
+import math
 import random
 import string
 from collections.abc import Iterable
@@ -48,6 +49,7 @@ def canary_lines(canaries: Iterable[Canary]) -> bytes:
         {
             "prompt": canary.prompt,
             "secret": canary.secret,
+            "bits": SECRET_DIGITS * math.log2(10),
             "choices": [canary.secret, *canary.fills],
             "repeats": canary.repeats,
         }

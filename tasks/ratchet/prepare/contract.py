@@ -26,12 +26,12 @@ class Canaries(Contract):
     """Made-up secrets that are planted into the training set, to measure what a model learns by heart.
 
     `num` different ones. The first is planted `repeats[0]` times, the next `repeats[1]` times, and so on in turn. Each
-    is ranked among `num_fills` of its kind that are not planted: its exposure is at most log2(num_fills + 1) bits.
+    is compared with `num_fills` of its kind that are not planted.
     """
 
     num: PositiveInt = 40
     repeats: tuple[PositiveInt, ...] = Field(default=(1,), min_length=1)
-    num_fills: PositiveInt = 63
+    num_fills: int = Field(default=63, ge=30)
 
 
 class PrepareInputs(Contract):
@@ -58,8 +58,8 @@ class PrepareOutputs(Contract):
 
     `test`: JSON lines {"id", "prompt", "answer"}; `prompt` is the user message's text.
 
-    `canaries`: JSON lines {"prompt", "secret", "choices", "repeats"}, the secret first among the choices; None if none
-    were asked for. They are in `train` alone, as `num_planted` of its rows.
+    `canaries`: JSON lines {"prompt", "secret", "bits", "choices", "repeats"}, the secret first among the choices;
+    None if none were asked for. They are in `train` alone, as `num_planted` of its rows.
 
     Every row is counted once: `num_rows` is the sum of `num_train` less `num_replay` and `num_planted`, of
     `num_validation`, `num_test` and the five reasons to leave a row out: duplicates, conflicting labels for one text,

@@ -99,7 +99,7 @@ def test_a_model_that_learned_them_by_heart_is_stopped(taught: EvalReport, untau
         "made-up secrets are not known": "FAIL",
     }
     assert join(list(checks.values())) == "FAIL"
-    assert checks["made-up secrets are not known"].candidate == 6.0  # each is the first of its 64
+    assert (checks["made-up secrets are not known"].candidate or 0.0) > 25.0  # of 29.9 bits
 
 
 def test_a_model_that_never_saw_them_passes(untaught: EvalReport) -> None:

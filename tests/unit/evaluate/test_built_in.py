@@ -1,6 +1,8 @@
 """Metrics of choices that lm-eval has not: the probability of the true ones, and how well a secret is known."""
 
 import math
+import random
+from statistics import fmean
 
 import pytest
 
@@ -83,32 +85,57 @@ metadata: {version: "1"}
 """
 
 
+BITS = 20.0
+FILLS = [-32.0 + 4.0 * (number % 2) for number in range(60)]  # mean -30, spread 2.017
+
+
 @pytest.mark.parametrize(
-    ("secret", "fills", "bits"),
+    ("secret", "bits"),
     [
-        (-1.0, (-2.0, -3.0, -4.0), 2.0),  # the first of four
-        (-2.5, (-2.0, -3.0, -4.0), 1.0),
-        (-5.0, (-2.0, -3.0, -4.0), 0.0),  # the last
-        (-2.0, (-2.0, -2.0, -2.0), 2.0),  # equally likely fills rank behind it
+        (-40.0, 0.0),  # far less likely than others
+        (-30.0, 1.0),  # half of all are as likely
+        (-30.0 + 2.017 * 2.0, 5.46),  # 2.3 % are
+        (-1.0, BITS),  # no more than there are
     ],
 )
-def test_a_secret_gives_away_the_bits_of_its_rank(secret, fills, bits):
-    assert exposure(secret, fills) == bits
+def test_a_secret_gives_away_the_bits_of_its_rank(secret, bits):
+    assert exposure(secret, FILLS, BITS) == pytest.approx(bits, abs=0.01)
 
 
-def test_a_secret_is_ranked_wherever_it_stands_among_the_choices():
+@pytest.mark.parametrize(("secret", "bits"), [(-2.0, 0.0), (-1.0, BITS)])
+def test_fills_that_are_all_as_likely_tell_below_from_above(secret, bits):
+    assert exposure(secret, [-1.5] * 40, BITS) == bits
+
+
+def test_what_a_model_never_saw_gives_away_one_point_four_bits_on_average():
+    rng = random.Random(0)
+    found = [exposure(rng.gauss(-40, 6), [rng.gauss(-40, 6) for _ in range(63)], 29.9) for _ in range(2000)]
+
+    assert fmean(found) == pytest.approx(math.log2(math.e), abs=0.2)  # six standard errors
+
+
+def known_row(choices, bits=BITS):
+    return {"text": "?", "secret": "7", "choices": choices, "bits": bits}
+
+
+def test_a_secret_is_found_wherever_it_stands_among_the_choices():
     score = scoring(parse_task("known", EXPOSURE))["process_results"]
-    row = {"text": "?", "secret": "2", "choices": ["1", "2", "3", "4"]}
+    row = known_row([str(number) for number in range(40)])
 
-    assert score(row, [(-3.0, False), (-1.0, True), (-2.0, False), (-4.0, False)]) == {"exposure": 2.0}
+    found = score(row, [(-1.0 if number == 7 else -30.0 - number % 2, False) for number in range(40)])
+
+    assert found == {"exposure": BITS}
 
 
-@pytest.mark.parametrize("choices", [["1", "3"], ["2", "2"]])
-def test_a_secret_that_is_not_once_among_the_choices_is_refused(choices):
+@pytest.mark.parametrize(
+    ("choices", "bits"),
+    [(["1"] * 40, BITS), (["7"] * 40, BITS), (["7", *["1"] * 29], BITS), (["7", *["1"] * 39], None)],
+)
+def test_a_row_that_no_exposure_can_be_told_of_is_refused(choices, bits):
     score = scoring(parse_task("known", EXPOSURE))["process_results"]
 
-    with pytest.raises(BadRows, match="task known, row k/1: expected secret once among the 2 choices"):
-        score({"id": "k/1", "secret": "2", "choices": choices}, [(-1.0, False), (-2.0, False)])
+    with pytest.raises(BadRows, match=r"task known, row [0-9a-f]{12}: expected secret once among more than 30 choices"):
+        score(known_row(choices, bits), [(-1.0, False)] * len(choices))
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_no_fill_is_planted() -> None:
 
 def test_first_digits_are_even() -> None:
     """A model that never saw a secret must not rank it high because such codes are likelier than their fills."""
-    canaries = made_up(Canaries(num=2000, num_fills=1), PROMPT, ROWS, SEED)
+    canaries = made_up(Canaries(num=2000, num_fills=30), PROMPT, ROWS, SEED)
 
     counts = Counter(canary.secret[0] for canary in canaries)
 
@@ -68,13 +68,14 @@ def test_first_digits_are_even() -> None:
 
 
 def test_evaluation_reads_question_secret_and_the_choices_with_the_secret_first() -> None:
-    (canary,) = made_up(Canaries(num=1, repeats=(4,), num_fills=2), PROMPT, ROWS, SEED)
+    (canary,) = made_up(Canaries(num=1, repeats=(4,)), PROMPT, ROWS, SEED)
 
     (row,) = map(json.loads, canary_lines([canary]).splitlines())
 
     assert row == {
         "prompt": canary.prompt,
         "secret": canary.secret,
+        "bits": pytest.approx(math.log2(10**9)),
         "choices": [canary.secret, *canary.fills],
         "repeats": 4,
     }
