@@ -104,6 +104,14 @@ def test_a_recipe_of_the_adapter_lane_stages_and_proposes_adapter_and_base(airfl
         }
 
 
+def test_both_models_are_asked_for_the_canaries_that_prepare_planted(dags: dict) -> None:
+    release = dags["release_support"].task_dict
+
+    for side in ("evaluate_baseline", "evaluate_candidate"):
+        asked = [task["data"] for task in release[side].inputs["tasks"] if task["planted"]]
+        assert [(data.operator.task_id, data.key) for data in asked] == [("prepare", "canaries")] * 2
+
+
 def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:
     unload = dags["release_support"].task_dict["unload"]
 

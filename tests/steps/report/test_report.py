@@ -109,6 +109,16 @@ def test_the_page_opens_with_the_verdict_and_what_to_do(world: World) -> None:
         assert said in text
 
 
+@pytest.mark.parametrize("num_planted", [40, 0])
+def test_the_page_counts_made_up_secrets_among_the_rows_trained_on(world: World, num_planted: int) -> None:
+    inputs = stored(world)
+    data = inputs.data.model_copy(update={"num_planted": num_planted})
+
+    text = text_of(world, run(inputs.model_copy(update={"data": data}), world))
+
+    assert ("40 of these planted canaries" in text) is bool(num_planted)
+
+
 def test_the_page_needs_nothing_but_itself_and_is_well_formed(world: World) -> None:
     page = page_of(world, run(stored(world), world))
 

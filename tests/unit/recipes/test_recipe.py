@@ -71,7 +71,9 @@ def test_canaries_are_no_evaluation_set_that_an_upload_is_held_against() -> None
 def test_canaries_that_nobody_measures_are_refused() -> None:
     unplanted = tuple(task for task in with_fields().tasks if not task.planted)
 
-    with pytest.raises(ValidationError, match="canaries that nobody measures"):
+    with pytest.raises(
+        ValidationError, match=r"plants canaries and measures them, or does neither: .* the planted tasks \[\]"
+    ):
         with_fields(tasks=unplanted)
 
     assert with_fields(tasks=unplanted, canaries=None).canaries is None
