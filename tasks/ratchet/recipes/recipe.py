@@ -118,8 +118,8 @@ class Recipe(Contract):
         asked = sorted(task.name for task in self.tasks if task.planted)
         if bool(asked) != bool(self.canaries):
             raise ValueError(
-                f"a recipe plants canaries and measures them, or does neither: got canaries = {self.canaries!r} and the "
-                f"planted tasks {asked}; docs/canaries.md has both"
+                f"a recipe plants canaries and measures them, or does neither: got canaries = {self.canaries!r} and "
+                f"the planted tasks {asked}; docs/canaries.md has both"
             )
         return self
 
