@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import importlib
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -28,59 +27,72 @@ from ratchet.clients.settings import load
 from ratchet.clients.traces import traced
 from ratchet.clients.world import World
 from ratchet.core import log as logs
+from ratchet.core.closing import Closing, peak_memory_mib
 from ratchet.core.contract import Contract
-from ratchet.core.errors import EXIT_DONE, EXIT_TERMINAL, Cancelled, RatchetError, TerminalError
+from ratchet.core.errors import Cancelled, RatchetError, TerminalError, code_of, exit_code_of
 from ratchet.core.log import log
 from ratchet.core.memo import KEY_VARIABLE, ErrorRecord, Manifest
-from ratchet.core.telemetry import PARENT_VARIABLE, RUN_ID
+from ratchet.core.telemetry import PARENT_VARIABLE, RUN_ID, within
 from ratchet.steps import STEPS, Step
+
+
+class OtherWork(TerminalError, ValueError):
+    """Whoever started this step expects another key."""
+
+    code = "INPUTS_REFUSED"
+
+
+class BadInputs(TerminalError, ValueError):
+    """The inputs are not the step's contract."""
+
+    code = "INPUTS_REFUSED"
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logs.configure()
     signal.signal(signal.SIGTERM, _stop)
+    closing = _closing(options.step, fresh=options.force)
+    with within(os.environ.get(PARENT_VARIABLE)):  # the last line names the trace, too
+        return _run(options, closing)
+
+
+def _run(options: argparse.Namespace, closing: Closing) -> int:
     try:
         with contextlib.redirect_stdout(sys.stderr):  # MLflow and others say things there; it is for the outputs
-            manifest = execute(STEPS[options.step], _read(options.inputs), fresh=options.force)
-    except RatchetError as error:
-        log.error(str(error), extra={"step": options.step, "exit_code": error.exit_code})
-        return error.exit_code
-    except KeyboardInterrupt:
-        return Cancelled.exit_code
-    except Exception:
-        log.exception("a bug in the step", extra={"step": options.step})
-        return EXIT_TERMINAL
+            manifest = execute(STEPS[options.step], _read(options.inputs), closing, fresh=options.force)
+    except (Exception, KeyboardInterrupt) as error:
+        _say_why(error, options.step)
+        return closing.say(error)
     outputs = STEPS[options.step].outputs.model_validate(manifest.outputs).model_dump_json(indent=2)
     if options.output:
         options.output.write_text(outputs + "\n", "utf-8")
     sys.stdout.write(outputs + "\n")
-    return EXIT_DONE
+    return closing.say()
 
 
-def execute(step: Step, raw_inputs: str, fresh: bool) -> Manifest:
+def execute(step: Step, raw_inputs: str, closing: Closing, fresh: bool) -> Manifest:
     """Find the work, or do it and record it. Raises what the step raised, after leaving an error record."""
     settings = load()
     inputs = _validated(step, raw_inputs)
-    run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
-    number = os.environ.get("RATCHET_ATTEMPT", "1")
-    key = step.key(inputs, settings, run_id=run_id, attempt=number, fresh=fresh)
+    key = closing.key = step.key(inputs, settings, run_id=closing.run, attempt=closing.attempt, fresh=fresh)
     _check_expected(step, key)
-    attempt = {RUN_ID: run_id, "ratchet.attempt": number, "ratchet.key": key, "ratchet.image": step.image}
-    with traced(settings, os.environ.get(PARENT_VARIABLE), step.name, attempt):
-        return _find_or_do(step, inputs, World(settings, settings.state / "work" / key), key)
+    told = {RUN_ID: closing.run, "ratchet.attempt": closing.attempt, "ratchet.key": key, "ratchet.image": step.image}
+    with traced(settings, os.environ.get(PARENT_VARIABLE), step.name, told):
+        return _find_or_do(step, inputs, World(settings, settings.state / "work" / key), closing, key)
 
 
-def _find_or_do(step: Step, inputs: Contract, world: World, key: str) -> Manifest:
+def _find_or_do(step: Step, inputs: Contract, world: World, closing: Closing, key: str) -> Manifest:
     if not step.acts and (found := manifests.find(world.store, step.name, key)):
         log.info("found, not run again", extra={"step": step.name, "key": key[:12]})
+        closing.outcome = "found"
         return found
     log.info("started", extra={"step": step.name, "key": key[:12]})
     started_at, clock = datetime.now(UTC), time.monotonic()
     try:
         outputs = _runner(step)(inputs, world)
     except BaseException as error:
-        _record(world, step, key, error)
+        _record(world, closing, key, error)
         raise
     manifest = Manifest(
         step=step.name,
@@ -88,22 +100,30 @@ def _find_or_do(step: Step, inputs: Contract, world: World, key: str) -> Manifes
         outputs=outputs.model_dump(mode="json"),
         started_at=started_at,
         wall_seconds=round(time.monotonic() - clock, 3),
-        peak_memory_mib=round(_peak_memory_mib(), 1),
+        peak_memory_mib=peak_memory_mib(),
     )
     manifest = _written(world, step, manifest)
     shutil.rmtree(world.work, ignore_errors=True)
-    log.info(
-        "done",
-        extra={"step": step.name, "wall_seconds": manifest.wall_seconds, "peak_memory_mib": manifest.peak_memory_mib},
-    )
     return manifest
 
 
+def _closing(step: str, fresh: bool) -> Closing:
+    run_id = uuid.uuid4().hex if fresh else os.environ.get("RATCHET_RUN_ID", uuid.uuid4().hex)
+    return Closing(step, run_id, os.environ.get("RATCHET_ATTEMPT", "1"))
+
+
+def _say_why(error: BaseException, step: str) -> None:
+    if isinstance(error, RatchetError):
+        log.error(str(error), extra={"step": step, "exit_code": error.exit_code, "code": error.code})
+    elif isinstance(error, Exception):
+        log.error("a bug in the step", extra={"step": step}, exc_info=error)
+
+
 def _check_expected(step: Step, key: str) -> None:
-    """Raises TerminalError when whoever started this step would look for its manifest under another name."""
+    """Raises OtherWork when whoever started this step would look for its manifest under another name."""
     expected = os.environ.get(KEY_VARIABLE, key)
     if key != expected:
-        raise TerminalError(
+        raise OtherWork(
             f"this is other work than was asked for: expected key {expected[:12]}, got {key[:12]}. The image of "
             f"{step.name} has another lock or another version of the code than the DAG: build the images anew "
             "(`make images`), or give Airflow the version that the images have"
@@ -131,29 +151,26 @@ def _validated(step: Step, raw: str) -> Contract:
         return step.inputs.model_validate_json(raw)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'inputs'}: {e['msg']}" for e in error.errors())
-        raise TerminalError(f"inputs of {step.name} are not a {step.inputs.__name__}: {problems}") from error
+        raise BadInputs(f"inputs of {step.name} are not a {step.inputs.__name__}: {problems}") from error
 
 
-def _record(world: World, step: Step, key: str, error: BaseException) -> None:
-    foreseen = isinstance(error, RatchetError)
+def _record(world: World, closing: Closing, key: str, error: BaseException) -> None:
     record = ErrorRecord(
-        step=step.name,
+        step=closing.step,
         key=key,
+        run_id=closing.run,
+        attempt=closing.attempt,
+        code=code_of(error),
         error=type(error).__name__,
         message=str(error),
-        exit_code=error.exit_code if isinstance(error, RatchetError) else EXIT_TERMINAL,
-        traceback=None if foreseen else "".join(traceback.format_exception(error)),
+        exit_code=exit_code_of(error),
+        traceback=None if isinstance(error, RatchetError) else "".join(traceback.format_exception(error)),
         at=datetime.now(UTC),
     )
     try:
         manifests.write_error(world.store, record)
     except RatchetError as second:
         log.warning("the error record could not be written", extra={"reason": str(second)})
-
-
-def _peak_memory_mib() -> float:
-    """Largest resident set of this process or any one child so far; Linux counts it in KiB."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def _read(inputs: str) -> str:

@@ -26,6 +26,8 @@ NUM_GOLDEN_PROMPTS = 20
 class NoWayBack(TerminalError, RuntimeError):
     """The new production must not stay, but nothing fit for users is loaded beside it."""
 
+    code = "NO_WAY_BACK"
+
 
 def run(inputs: BakeInputs, world: World) -> BakeOutputs:
     if not _has_users(inputs, world.router.read()):

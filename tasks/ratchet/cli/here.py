@@ -44,7 +44,9 @@ def do_step(
     record = _record(World(settings, settings.scratch), name, key, started)
     said = record.message if record else f"{name} ended with exit code {exit_code} and left no record"
     kind = {EXIT_TERMINAL: TerminalError, EXIT_NOTHING_TO_DO: NothingToDo}.get(exit_code, TransientError)
-    raise kind(said)
+    failed = kind(said)
+    failed.code = (record and record.code) or "NO_RECORD"
+    raise failed
 
 
 def _record(world: World, step: str, key: str, since: datetime) -> ErrorRecord | None:

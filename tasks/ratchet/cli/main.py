@@ -12,7 +12,8 @@ from ratchet.cli.parser import parser
 from ratchet.cli.verbs import Here
 from ratchet.clients.settings import CONFIG_VARIABLE, find, load
 from ratchet.core import log as logs
-from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError
+from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError, TerminalError
+from ratchet.core.failures import pointer
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"nothing to do: {error}", markup=False)
         return error.exit_code
     except RatchetError as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        errors.print(f"[red]error:[/] {escape(str(error))}")
+        if error.code != TerminalError.code:  # a wrong word needs no explanation
+            errors.print(pointer(error.code), markup=False)
         return error.exit_code
     except KeyboardInterrupt:
         Console(stderr=True).print("\ninterrupted; run the same command again to go on")

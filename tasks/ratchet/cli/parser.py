@@ -40,6 +40,8 @@ def _platform(add: Add) -> None:
     add("down", verbs.down, "stop the platform; nothing is lost")
     add("clean", verbs.clean, "stop the platform and delete its folder")
     add("status", verbs.status, "what runs, what is in production, what waits")
+    verb = add("explain", verbs.explain_failure, "what a failure means, whether it can wait, and what to do")
+    verb.add_argument("what", nargs="?", metavar="CODE|RUN", help="default: the newest failure")
     keys = add("keys", verbs.list_keys, "who may ask the endpoint: without keys everybody who reaches it")
     _keys(_adder(keys.add_subparsers(metavar="WHAT")))
     verb = add("demo", verbs.run_demo, "one whole release, from a data file to an answering endpoint")

@@ -13,11 +13,13 @@ from ratchet.cli.watch import Run
 from ratchet.clients.airflow import Airflow
 from ratchet.clients.edge_keys import read_keys
 from ratchet.clients.kubernetes_engine import KubernetesVllm
+from ratchet.clients.manifests import last_failure as last_failure_of
 from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drift import in_words
+from ratchet.core.errors import EXIT_NOTHING_TO_DO
 from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
 from ratchet.local import platform
@@ -26,6 +28,7 @@ from ratchet.validate.contract import Changes, ValidateOutputs
 
 # Two weekly drills were missed, failed or skipped.
 DRILL_OVERDUE_DAYS = 15
+FAILURE_FRESH_DAYS = 7
 
 
 def quiet(_line: str) -> None:
@@ -97,6 +100,19 @@ def last_drill(world: World, line: str, console: Console) -> None:
     )
 
 
+def last_failure(world: World, console: Console) -> None:
+    """The newest failure of a step, while it is fresh: a run that was mended leaves it behind."""
+    record = last_failure_of(world.store)
+    if record and record.exit_code != EXIT_NOTHING_TO_DO and (datetime.now(UTC) - record.at).days < FAILURE_FRESH_DAYS:
+        console.print(
+            f"  last failure: {record.step} with {record.code} at {record.at:%Y-%m-%d %H:%M} UTC: "
+            f"`ratchet explain {record.run_id}`",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
 def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
     """What intake did with an upload, on one screen."""
     console.print(
@@ -159,7 +175,9 @@ def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
     elif state == "failed":
         failed = ", ".join(task.task_id for task in tasks.values() if task.state == "failed")
         console.print(
-            f"[red]{release_id or run.run_id} failed in {failed}[/]; its log is in Airflow; production is unchanged"
+            f"[red]{release_id or run.run_id} failed in {failed}[/]; production is unchanged; why, and what to do: "
+            f"`ratchet explain {run.run_id}`",
+            soft_wrap=True,
         )
     elif tasks["bake"].state == "success":
         console.print(f"{release_id} is in production")

@@ -14,6 +14,7 @@ from ratchet.cli import (
     benchmark,
     compare,
     demo,
+    explain,
     floors,
     forget,
     keys,
@@ -93,6 +94,11 @@ def status(here: Here, _options: argparse.Namespace) -> None:
     show.services(here.settings, here.world, here.console)
     show.production(here.world, here.recipe, here.console)
     show.last_drill(here.world, here.recipe.line, here.console)
+    show.last_failure(here.world, here.console)
+
+
+def explain_failure(here: Here, options: argparse.Namespace) -> None:
+    explain.explain(here.world.store, options.what, here.console)
 
 
 def list_keys(here: Here, _options: argparse.Namespace) -> None:

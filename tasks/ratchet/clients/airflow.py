@@ -14,9 +14,13 @@ from ratchet.core.errors import TerminalError, TransientError
 class AirflowUnavailable(TransientError, ConnectionError):
     """Airflow does not answer."""
 
+    code = "UNAVAILABLE"
+
 
 class AirflowRefused(TerminalError, ValueError):
     """Airflow answered with a client error: the request cannot work as it is."""
+
+    code = "REFUSED"
 
 
 class RunThere(AirflowRefused):

@@ -14,17 +14,31 @@ _CONFLICT, _ABSENT = 409, 404
 class ClusterAway(TransientError, ConnectionError):
     """The API server does not answer, or answers that it cannot."""
 
+    code = "CLUSTER_AWAY"
+
 
 class ClusterRefused(TerminalError, PermissionError):
     """The API server does not allow it, or does not understand it."""
+
+    code = "CLUSTER_REFUSED"
+
+
+class NoCluster(TerminalError, LookupError):
+    """Nothing says where the cluster is."""
+
+    code = "CLUSTER_REFUSED"
 
 
 class Conflict(TransientError, RuntimeError):
     """Somebody else changed the object since it was read."""
 
+    code = "MOVED_MEANWHILE"
+
 
 class Absent(TerminalError, LookupError):
     """There is no such object."""
+
+    code = "CLUSTER_REFUSED"
 
 
 def object_name(line: str) -> str:
@@ -95,7 +109,7 @@ class Cluster:
             except config.ConfigException:
                 return config.new_client_from_config(context=self.settings.context)
         except config.ConfigException as error:
-            raise TerminalError(
+            raise NoCluster(
                 f"no way to the cluster: {error}; set KUBECONFIG, or kubeconfig under [kubernetes] in ratchet.toml"
             ) from error
 

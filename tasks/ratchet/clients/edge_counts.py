@@ -20,6 +20,8 @@ FALLBACK = "_first"
 class NoEdge(TransientError, ConnectionError):
     """Nobody listens where the edge's admin page should be."""
 
+    code = "EDGE_LAGS"
+
 
 def edge_counts(ports: Ports, colour: Colour, names: Collection[str]) -> dict[str, int]:
     """Name → number, with and without a fallback together; empty when the page does not say. Raises NoEdge."""

@@ -23,9 +23,13 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 class BrokenKeys(TerminalError, ValueError):
     """The file of keys is not what it must be."""
 
+    code = "SERVE_STATE_BROKEN"
+
 
 class BadKeyName(TerminalError, LookupError):
     """A name that is taken, not there, or not one."""
+
+    code = "REFUSED"
 
 
 def read_keys(settings: Settings) -> dict[str, str] | None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError, model_validator
 from ratchet.clients.edge_counts import NoEdge, edge_counts
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
+from ratchet.clients.memory import NotEnoughMemory
 from ratchet.clients.probe import why_not_serving
 from ratchet.clients.settings import Ports, Settings
 from ratchet.clients.store import Store
@@ -64,6 +65,17 @@ class LoadedModel(Contract):
 def to_load(release_id: str, model: FolderRef, parts: ServedParts | None, serving: ServingSettings) -> LoadedModel:
     """A release as it went live: the lane is its own, the other settings are `serving`'s."""
     return LoadedModel(release_id=release_id, model=model, parts=parts, serving=serving.in_lane(lane_of(parts)))
+
+
+class BrokenIntent(TerminalError, ValueError):
+    """What a colour is meant to serve was written by other hands."""
+
+    code = "SERVE_STATE_BROKEN"
+
+
+def lacked_memory(why: str) -> bool:
+    """Does an engine's `failure` say so? A pod's does in capitals, a process that was refused by its code."""
+    return any(sign in why for sign in (*MEMORY_SIGNS, "OUT OF MEMORY", NotEnoughMemory.code))
 
 
 class Engine(Protocol):
@@ -183,7 +195,7 @@ def model_folder(folder: Path, model: FolderRef) -> Path:
 
 
 def read_intent(folder: Path, colour: Colour) -> LoadedModel | None:
-    """What `colour` is meant to serve. Raises TerminalError for a file that other hands wrote."""
+    """What `colour` is meant to serve. Raises BrokenIntent for a file that other hands wrote."""
     path = _intent_path(folder, colour)
     try:
         return LoadedModel.model_validate_json(path.read_bytes())
@@ -191,7 +203,7 @@ def read_intent(folder: Path, colour: Colour) -> LoadedModel | None:
         return None
     except ValidationError as error:
         problems = "; ".join(e["msg"] for e in error.errors())
-        raise TerminalError(f"{path}: expected a release and its model, got: {problems}; delete the file") from error
+        raise BrokenIntent(f"{path}: expected a release and its model, got: {problems}; delete the file") from error
 
 
 def requests_in_flight(ports: Ports, colour: Colour) -> int | None:

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ratchet.clients.cluster import Cluster, Conflict, object_name
-from ratchet.clients.engine import COLOURS, LoadedModel
+from ratchet.clients.engine import COLOURS, BrokenIntent, LoadedModel
 from ratchet.clients.pod_status import standing_of, trouble
 from ratchet.clients.settings import Settings
-from ratchet.core.errors import RatchetError, TerminalError, TransientError
+from ratchet.core.errors import RatchetError, TransientError
 from ratchet.core.log import log
 from ratchet.core.releases import Colour
 
@@ -32,6 +32,8 @@ _APPS, _CORE = "apis/apps/v1", "api/v1"
 
 class FormerPodsStay(TransientError, TimeoutError):
     """The pods of the model that a colour had before do not end."""
+
+    code = "SERVE_NOT_READY"
 
 
 class KubernetesVllm:
@@ -159,7 +161,7 @@ def _annotation(metadata: dict[str, Any]) -> str | None:
 
 
 def _intent(deployment: dict[str, Any]) -> LoadedModel | None:
-    """Raises TerminalError for an annotation that other hands wrote."""
+    """Raises BrokenIntent for an annotation that other hands wrote."""
     written = _annotation(deployment["spec"]["template"]["metadata"])
     if written is None or deployment["spec"]["replicas"] == 0:
         return None
@@ -167,7 +169,7 @@ def _intent(deployment: dict[str, Any]) -> LoadedModel | None:
         return LoadedModel.model_validate_json(written)
     except ValidationError as error:
         name = deployment["metadata"]["name"]
-        raise TerminalError(
+        raise BrokenIntent(
             f"deployment {name}, annotation {LOADED}: expected a release and its model, got {written[:80]!r}; "
             f"`kubectl scale deployment {name} --replicas=0`, then run again"
         ) from error

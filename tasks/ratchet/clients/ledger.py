@@ -29,9 +29,19 @@ Record = TypeVar("Record", bound=Contract)
 class BrokenJournal(TerminalError, ValueError):
     """A record does not fit the chain: it was changed, removed or added by other hands."""
 
+    code = "LEDGER_BROKEN"
+
 
 class EventRefused(TerminalError, ValueError):
     """The event must not follow what the ledger holds."""
+
+    code = "LEDGER_REFUSED"
+
+
+class LostRace(TransientError, RuntimeError):
+    """Others appended faster than we could."""
+
+    code = "MOVED_MEANWHILE"
 
 
 class Journal(Generic[Record]):
@@ -68,7 +78,7 @@ class Journal(Generic[Record]):
             content = {**record.model_dump(mode="json"), "seq": seq, _LINK: head_sha256}
             if self._create(seq, content):
                 return record.model_copy(update={"seq": seq})
-        raise TransientError(f"{self.prefix}: lost the race for the next record {MAX_LOST_RACES} times; run again")
+        raise LostRace(f"{self.prefix}: lost the race for the next record {MAX_LOST_RACES} times; run again")
 
     def _create(self, seq: int, content: dict[str, Any]) -> bool:
         key = self._key(seq)

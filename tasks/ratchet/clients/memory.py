@@ -11,9 +11,13 @@ MIB = 1 << 20
 class NotEnoughMemory(TerminalError, MemoryError):
     """This machine is too small for this model."""
 
+    code = "OUT_OF_MEMORY"
+
 
 class MemoryBusy(TransientError, MemoryError):
     """The machine is large enough, and others use it now."""
+
+    code = "OUT_OF_MEMORY"
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,19 @@ COLOUR_HEADER, RELEASE_HEADER = "x-ratchet-colour", "x-model-release"
 class EngineAway(TransientError, ConnectionError):
     """Nobody answers, or not in time, or with a server error, or too many ask."""
 
+    code = "SERVE_NOT_READY"
+
 
 class RequestRefused(TerminalError, ValueError):
     """The endpoint does not take the request: another model, or a prompt that is too long."""
 
+    code = "SERVE_WRONG"
+
 
 class NotANumber(TerminalError, ArithmeticError):
     """The model computes NaN or infinity; its answers come out empty under HTTP 200."""
+
+    code = "SERVE_WRONG"
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,18 @@ from typing import Any
 from ratchet.core.errors import EXIT_TERMINAL, EXIT_TRANSIENT
 
 _IMAGE_REASONS = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
+POD_LOST = "POD_LOST"
 
 
 @dataclass(frozen=True)
 class Ending:
-    """`exit_code` is the step's own, or what stands for the pod's fate (core/errors.py); `why` what the pod knows."""
+    """`exit_code` is the step's own, or what stands for the pod's fate (core/errors.py); `why` and `code`, a row of
+    core/failures.toml, are what the pod knows.
+    """
 
     exit_code: int
     why: str = ""
+    code: str | None = None
 
 
 def ending(pod: dict[str, Any] | None, container: str) -> Ending:
@@ -23,22 +27,28 @@ def ending(pod: dict[str, Any] | None, container: str) -> Ending:
     Eviction, preemption and a lost node are not.
     """
     if pod is None:
-        return Ending(EXIT_TRANSIENT, "its pod is gone: deleted by hand, or with its node; the next attempt goes on")
+        return Ending(
+            EXIT_TRANSIENT, "its pod is gone: deleted by hand, or with its node; the next attempt goes on", POD_LOST
+        )
     status = pod.get("status") or {}
     state = _state(status, container)
     if ended := state.get("terminated"):
         return _terminated(ended, pod, container)
     if waiting := state.get("waiting"):
         if waiting.get("reason") in _IMAGE_REASONS:
-            return Ending(EXIT_TERMINAL, _image(pod, container, waiting))
+            return Ending(EXIT_TERMINAL, _image(pod, container, waiting), "IMAGE_PULL")
         if waiting.get("reason") == "CreateContainerConfigError":
             return Ending(
-                EXIT_TERMINAL, f"its container cannot be made: {waiting.get('message')}; is helm/platform there?"
+                EXIT_TERMINAL,
+                f"its container cannot be made: {waiting.get('message')}; is helm/platform there?",
+                "CLUSTER_REFUSED",
             )
     if unscheduled := _unscheduled(status):
-        return Ending(EXIT_TRANSIENT, f"no node can take its pod: {unscheduled}; asked for {_asked(pod, container)}")
+        told = f"no node can take its pod: {unscheduled}; asked for {_asked(pod, container)}"
+        return Ending(EXIT_TRANSIENT, told, "POD_UNSCHEDULABLE")
     reason = status.get("reason") or status.get("phase") or "unknown"
-    return Ending(EXIT_TRANSIENT, f"its pod ended before the step did: {reason}. {status.get('message') or ''}".strip())
+    told = f"its pod ended before the step did: {reason}. {status.get('message') or ''}".strip()
+    return Ending(EXIT_TRANSIENT, told, POD_LOST)
 
 
 @dataclass(frozen=True)
@@ -84,10 +94,12 @@ def _terminated(ended: dict[str, Any], pod: dict[str, Any], container: str) -> E
             EXIT_TERMINAL,
             f"OUT OF MEMORY: the pod needed more than its limit of {limit}. Raise memory_gib for this step in the "
             "recipe, or make the work smaller (batch_size, max_seq_len_tokens); training goes on from its checkpoint",
+            "OUT_OF_MEMORY",
         )
     status = pod.get("status") or {}
     if code and status.get("reason"):  # Evicted, Shutdown, NodeLost, Preempting, DeadlineExceeded
-        return Ending(EXIT_TRANSIENT, f"its pod was ended by the cluster ({status['reason']}): {status.get('message')}")
+        told = f"its pod was ended by the cluster ({status['reason']}): {status.get('message')}"
+        return Ending(EXIT_TRANSIENT, told, POD_LOST)
     return Ending(code)
 
 

@@ -9,7 +9,7 @@ from typing import IO
 
 from ratchet.clients import guard
 from ratchet.clients.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, Settings
-from ratchet.core.errors import TerminalError
+from ratchet.core.errors import NotSetUp
 
 # Nothing else of the caller's environment reaches a step: no token, no AIRFLOW__ variable.
 INHERITED = (
@@ -44,7 +44,7 @@ def started(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """The step's process under its guard; leaving the block ends the whole tree if it still runs."""
     if not python.is_file():
-        raise TerminalError(f"no environment for step {step}: expected {python}; run `make setup`")
+        raise NotSetUp(f"no environment for step {step}: expected {python}; run `make setup`")
     command = guard.guarded(str(python), "-m", "ratchet", step, "-")
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE)
     try:

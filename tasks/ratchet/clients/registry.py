@@ -75,9 +75,13 @@ class Registry(Protocol):
 class RegistryUnavailable(TransientError, ConnectionError):
     """The tracking server does not answer, or lost what it had confirmed."""
 
+    code = "REGISTRY_AWAY"
+
 
 class RegistryRefused(TerminalError, ValueError):
     """The tracking server answered no."""
+
+    code = "REGISTRY_REFUSED"
 
 
 def follow_ledger(registry: Registry, line: str, events: Sequence[LedgerEvent]) -> bool:

@@ -74,13 +74,19 @@ class Traffic:
 class BrokenRoutes(TerminalError, ValueError):
     """The route file is not what `EnvoyRouter.write` writes."""
 
+    code = "SERVE_STATE_BROKEN"
+
 
 class EdgeLags(TransientError, TimeoutError):
     """The edge answers, but with an older state."""
 
+    code = "EDGE_LAGS"
+
 
 class MovedMeanwhile(TransientError, RuntimeError):
     """Somebody else wrote since the caller read: of two writers one wins, and the other looks again."""
+
+    code = "MOVED_MEANWHILE"
 
 
 class Router(Protocol):

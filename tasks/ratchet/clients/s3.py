@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ratchet.clients.settings import StoreSettings
+from ratchet.clients.settings import BadSettings, StoreSettings
 from ratchet.clients.store import StoreAway
 from ratchet.core.errors import TerminalError
 
@@ -35,12 +35,21 @@ _REMEDIES = {
 }
 _AWAY = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
-    | {"RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable", "ExpiredToken"}
+    | {"RequestTimeout", "RequestTimeTooSkewed", "InternalError", "ServiceUnavailable"}
 )
+_EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired"})
 
 
 class StoreRefused(TerminalError, PermissionError):
     """The bucket does not exist, or these credentials may not use it."""
+
+    code = "STORE_REFUSED"
+
+
+class CredentialsExpired(StoreAway):
+    """They are read anew at each call, so a retry helps once they are renewed."""
+
+    code = "AUTH_EXPIRED"
 
 
 class S3Bucket:
@@ -52,7 +61,7 @@ class S3Bucket:
 
     def __init__(self, settings: StoreSettings, secrets: Path, part_bytes: int = PART_BYTES) -> None:
         if not settings.bucket:
-            raise TerminalError('ratchet.toml: [store] kind = "s3" needs `bucket`, the name of an existing bucket')
+            raise BadSettings('ratchet.toml: [store] kind = "s3" needs `bucket`, the name of an existing bucket')
         self.bucket = settings.bucket
         self.prefix = f"{settings.prefix.strip('/')}/".lstrip("/")
         self.endpoint_url = settings.endpoint_url
@@ -160,6 +169,11 @@ class S3Bucket:
                 refusal.append(code)
             elif absent is not None and code in _ABSENT:
                 raise KeyError(absent) from None
+            elif code in _EXPIRED:
+                files = f"{self.secrets / _KEY_ID_FILE} and {self.secrets / _SECRET_FILE}"
+                raise CredentialsExpired(
+                    f"{where}: {code}; renew them in {files}, or what gives the pod its identity, then run again"
+                ) from error
             elif status >= 500 or status == 429 or code in _AWAY:
                 raise StoreAway(f"{where}: {code}; the service is busy or away, run again") from error
             else:

@@ -200,6 +200,8 @@ class Settings(Contract):
 class BadSettings(TerminalError, ValueError):
     """`ratchet.toml` does not say what it must."""
 
+    code = "SETTINGS_INVALID"
+
 
 def load(path: Path | None = None) -> Settings:
     """Read ratchet.toml: `path`, else $RATCHET_CONFIG, else the nearest one above the working directory."""

@@ -53,20 +53,34 @@ class Bucket(Protocol):
         ...
 
 
+class BadRef(TerminalError, ValueError):
+    """A name or a folder that this store cannot hold."""
+
+    code = "INPUTS_REFUSED"
+
+
 class DigestMismatch(TerminalError, ValueError):
     """Bytes are not what their name says."""
+
+    code = "BYTES_CHANGED"
 
 
 class MissingObject(TerminalError, LookupError):
     """The store has no such object."""
 
+    code = "BYTES_MISSING"
+
 
 class StoreAway(TransientError, ConnectionError):
     """The store cannot be read or written now; nothing was left half-written."""
 
+    code = "STORE_AWAY"
+
 
 class StoreFull(StoreAway):
     """No space left."""
+
+    code = "DISK_FULL"
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -174,7 +188,7 @@ class Store:
     def put_folder(self, folder: Path) -> FolderRef:
         refs = [(name, self.put_file(path)) for name, path in list_folder(folder)]
         if not refs:
-            raise TerminalError(f"folder {folder} is empty: expected at least one file to store")
+            raise BadRef(f"folder {folder} is empty: expected at least one file to store")
         listing = self.put_bytes(listing_json([(name, ref.sha256) for name, ref in refs]))
         return FolderRef(uri=listing.uri, sha256=listing.sha256, bytes=sum(ref.bytes for _, ref in refs))
 
@@ -226,7 +240,7 @@ class Store:
         folder = temporary / "folder"
         for name, sha256 in json.loads(listing.read_bytes()):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise TerminalError(f"folder {ref.uri} lists {name!r}: expected a path inside the folder")
+                raise BadRef(f"folder {ref.uri} lists {name!r}: expected a path inside the folder")
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fetch(blob_key(sha256), sha256, path)
@@ -281,9 +295,7 @@ class Store:
 
 
 def _key(ref: FileRef | FolderRef) -> str:
-    """Raises TerminalError for a ref that is not one of ours."""
+    """Raises BadRef for a ref that is not one of ours."""
     if ref.uri != blob_uri(ref.sha256):
-        raise TerminalError(
-            f"{ref.uri!r} is not in this store: expected {blob_uri(ref.sha256)}, as for every file of it"
-        )
+        raise BadRef(f"{ref.uri!r} is not in this store: expected {blob_uri(ref.sha256)}, as for every file of it")
     return blob_key(ref.sha256)

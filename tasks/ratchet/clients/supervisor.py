@@ -22,9 +22,13 @@ Result = TypeVar("Result")
 class SupervisorAway(TransientError, ConnectionError):
     """The platform is not up."""
 
+    code = "SERVE_NOT_READY"
+
 
 class ProgramRefused(TerminalError, RuntimeError):
     """The supervisor does not know the program, or cannot start it."""
+
+    code = "SERVE_DIED"
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context
 from opentelemetry.trace import StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from ratchet import __version__
 from ratchet.clients.settings import Settings
 from ratchet.core.log import log
-from ratchet.core.telemetry import RunTrace, Value, span, tracing_with
+from ratchet.core.telemetry import RunTrace, Value, span, tracing_with, within
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -41,14 +39,14 @@ def traced(settings: Settings, traceparent: str | None, name: str, attributes: M
     if traceparent is None:
         yield
         return
-    with _provider(settings, traceparent) as provider, tracing_with(provider.get_tracer(SERVICE, __version__)):
-        token = context.attach(TraceContextTextMapPropagator().extract({"traceparent": traceparent}))
-        try:
-            with span(name) as current:
-                current.set_attributes(attributes)
-                yield
-        finally:
-            context.detach(token)
+    with (
+        _provider(settings, traceparent) as provider,
+        tracing_with(provider.get_tracer(SERVICE, __version__)),
+        within(traceparent),
+        span(name) as current,
+    ):
+        current.set_attributes(attributes)
+        yield
 
 
 def tell_run(
@@ -64,12 +62,8 @@ def tell_part(
     settings: Settings, run: RunTrace, name: str, times: tuple[datetime, datetime], attributes: Mapping[str, Value]
 ) -> None:
     """A span of what was no step's process: work that was found, an approval that was waited for."""
-    with _provider(settings, run.traceparent) as provider:
-        token = context.attach(TraceContextTextMapPropagator().extract({"traceparent": run.traceparent}))
-        try:
-            _tell(provider, name, times, attributes)
-        finally:
-            context.detach(token)
+    with _provider(settings, run.traceparent) as provider, within(run.traceparent):
+        _tell(provider, name, times, attributes)
 
 
 def _tell(

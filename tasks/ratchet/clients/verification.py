@@ -27,9 +27,13 @@ Answer = TypeVar("Answer")
 class Strayed(TerminalError, ValueError):
     """What is at hand is not what it is meant to be."""
 
+    code = "PRODUCTION_STRAYED"
+
 
 class NobodyAnswers(TransientError, LookupError):
     """There is nobody to ask, or nobody who tells."""
+
+    code = "SERVE_NOT_READY"
 
 
 def heard(question: Callable[[], Answer]) -> Heard[Answer]:

@@ -20,9 +20,13 @@ READY_TIMEOUT_SECONDS = 420.0
 class NothingPrevious(TerminalError, LookupError):
     """There is no release to go back to, or the one that was asked for was never in production."""
 
+    code = "NO_WAY_BACK"
+
 
 class DidNotComeUp(TransientError, TimeoutError):
     """The release to go back to was started and is not fit for users."""
+
+    code = "SERVE_NOT_READY"
 
 
 @dataclass(frozen=True)

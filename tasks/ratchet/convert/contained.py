@@ -23,17 +23,25 @@ _FULL_BYTES = 16 * MIB
 class ConvertTimeout(TerminalError, TimeoutError):
     """CONVERT_TIMEOUT: the process did not end before the deadline."""
 
+    code = "CONVERT_TIMEOUT"
+
 
 class ConvertCrashed(TerminalError, RuntimeError):
     """CONVERT_CRASHED: a signal ended the process (a segmentation fault, the kernel's memory killer)."""
+
+    code = "CONVERT_CRASHED"
 
 
 class ConvertFailed(TerminalError, RuntimeError):
     """CONVERT_FAILED: the process raised an error; the message ends with what it said."""
 
+    code = "CONVERT_FAILED"
+
 
 class ConvertDiskFull(TransientError, OSError):
     """The process died on a full disk."""
+
+    code = "DISK_FULL"
 
 
 def run_contained(

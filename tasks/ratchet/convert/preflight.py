@@ -17,9 +17,13 @@ _DISK_PER_MODEL_BYTE = 8
 class DiskTooSmall(TerminalError, OSError):
     """This file system is too small for this conversion."""
 
+    code = "DISK_FULL"
+
 
 class DiskFull(TransientError, OSError):
     """The file system is large enough, and full now."""
+
+    code = "DISK_FULL"
 
 
 def check_disk(model_bytes: int, folder: Path, room: Room) -> None:

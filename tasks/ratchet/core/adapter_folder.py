@@ -32,6 +32,8 @@ REMEDY = 'serve the line merged (`lane="merged"` in the recipe\'s ServingSetting
 class NotServable(TerminalError, ValueError):
     """The adapter on its base would not be the candidate."""
 
+    code = "MODEL_INVALID"
+
 
 def check_adapter_folder(folder: Path, base_sha256: str) -> int:
     """Returns the adapter's largest rank.

@@ -16,9 +16,13 @@ from ratchet.core.sequential import look_counts
 class MetricMismatch(TerminalError, ValueError):
     """The two reports were not measured alike, so they cannot be compared."""
 
+    code = "GATE_MISSING_EVIDENCE"
+
 
 class UnknownMetric(TerminalError, LookupError):
     """The policy names what was not measured."""
+
+    code = "GATE_MISSING_EVIDENCE"
 
 
 def compare(

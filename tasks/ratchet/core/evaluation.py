@@ -115,6 +115,8 @@ class EvalReport(Contract):
 class BadReport(TerminalError, ValueError):
     """A per-sample report that cannot be read, or that does not hold together."""
 
+    code = "GATE_MISSING_EVIDENCE"
+
 
 def parse_report(data: bytes, what: str) -> EvalReport:
     """`what`: whose report, for the message. Raises BadReport, naming the field or the sample."""

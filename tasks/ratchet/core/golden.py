@@ -15,6 +15,8 @@ from ratchet.core.evaluation import EvalReport, sample_id
 class NoGoldenPrompts(TerminalError, LookupError):
     """The report has no answers to the prompts."""
 
+    code = "GATE_MISSING_EVIDENCE"
+
 
 @dataclass(frozen=True)
 class Golden:

@@ -10,6 +10,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from opentelemetry import trace
+
 log = logging.getLogger("ratchet")
 PROGRESS = "progress"
 # "readable" where nobody parses the lines, as in a pod: its log is what people see.
@@ -21,6 +23,8 @@ class JsonLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"at": at, "level": record.levelname.lower(), "event": record.getMessage(), **fields_of(record)}
+        if trace_id():
+            line["trace_id"] = trace_id()
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
@@ -31,6 +35,12 @@ class Readable(logging.Formatter):
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
         line = f"{at} {readable(record.getMessage(), fields_of(record))}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def trace_id() -> str | None:
+    """Of the span that this code runs in, as OpenTelemetry writes it; None outside of any."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, Any]:

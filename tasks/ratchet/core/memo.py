@@ -42,11 +42,17 @@ class Manifest(Contract):
 
 
 class ErrorRecord(Contract):
-    """Why a step failed, in the place where its manifest would be."""
+    """Why a step failed, in the place where its manifest would be. `code` is a row of core/failures.toml.
 
-    contract_version: int = 1
+    Records of version 1 have no code and do not say whose they are.
+    """
+
+    contract_version: int = 2
     step: str
     key: Sha256
+    run_id: str | None = None
+    attempt: str | None = None
+    code: str | None = None
     error: str
     message: str
     exit_code: int

@@ -19,6 +19,8 @@ _MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 class BadModelFolder(TerminalError, ValueError):
     """The folder is not a model that Ratchet loads."""
 
+    code = "MODEL_INVALID"
+
 
 def check_model_folder(folder: Path) -> None:
     """Raises BadModelFolder, with one sentence that names the file, what was expected, and what to do."""

@@ -128,6 +128,8 @@ class PreferenceReport(Contract):
 class BadPreferences(TerminalError, ValueError):
     """A stored preference report that cannot be read, or that is about other models."""
 
+    code = "GATE_MISSING_EVIDENCE"
+
 
 def parse_preferences(data: bytes) -> PreferenceReport:
     """Raises BadPreferences, naming the field."""

@@ -72,6 +72,14 @@ class RouterState(Contract):
 class Unexplained(TerminalError, RuntimeError):
     """Users are served by something that the ledger never released."""
 
+    code = "PRODUCTION_STRAYED"
+
+
+class NothingToSwap(TerminalError, LookupError):
+    """No colour is previous."""
+
+    code = "NO_WAY_BACK"
+
 
 @dataclass(frozen=True)
 class Author:
@@ -137,10 +145,10 @@ def swapped_back(state: RouterState) -> RouterState:
     """Back: the previous colour gets all traffic.
 
     Raises:
-        TerminalError: no colour is previous.
+        NothingToSwap: no colour is previous.
     """
     if state.previous is None:
-        raise TerminalError(f"no colour is previous to {state.active} ({state.active_release}): nothing to go back to")
+        raise NothingToSwap(f"no colour is previous to {state.active} ({state.active_release}): nothing to go back to")
     return went_back_to(state, state.previous, state.releases[state.previous], state.models[state.previous])
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.trace import Span, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 PARENT_VARIABLE = "TRACEPARENT"
 RUN_ID = "cicd.pipeline.run.id"
@@ -49,6 +50,17 @@ def tracing_with(tracer: Tracer) -> Iterator[None]:
         yield
     finally:
         _Tracing.tracer = before
+
+
+@contextmanager
+def within(traceparent: str | None) -> Iterator[None]:
+    """What happens here belongs to that trace, whether or not anything is told of it."""
+    around = TraceContextTextMapPropagator().extract({"traceparent": traceparent or ""})
+    token = context.attach(around)
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 @contextmanager

@@ -21,9 +21,13 @@ class PreviewBusy(NothingToDo, RuntimeError):
 class WayBackBroken(TerminalError, RuntimeError):
     """The release that a roll-back leads to does not answer as it did when it was approved."""
 
+    code = "NO_WAY_BACK"
+
 
 class EdgeAstray(TransientError, RuntimeError):
     """The edge does not follow the router's state."""
+
+    code = "EDGE_LAGS"
 
 
 def what_to_rehearse(

@@ -13,9 +13,13 @@ Engine = Literal["transformers", "vllm"]
 class NoEngine(TerminalError, ImportError):
     """The engine that the recipe asks for is not installed here."""
 
+    code = "NOT_SET_UP"
+
 
 class UnusableModel(TerminalError, ValueError):
     """The model cannot be measured."""
+
+    code = "MODEL_INVALID"
 
 
 def load_lm(engine: Engine, model: Path, *, device: str, dtype: str, batch_size: int, seed: int) -> Any:

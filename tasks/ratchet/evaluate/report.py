@@ -20,6 +20,8 @@ Records = Sequence[Mapping[str, Any]]
 class MissingMetric(TerminalError, LookupError):
     """A task's metric came out without a number."""
 
+    code = "GATE_MISSING_EVIDENCE"
+
 
 def task_report(
     task: TaskFile,

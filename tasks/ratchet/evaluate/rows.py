@@ -15,6 +15,8 @@ Row = dict[str, Any]
 class BadRows(TerminalError, ValueError):
     """A task's data is not what the task asks for."""
 
+    code = "TASK_INVALID"
+
 
 def read_rows(path: Path, task: TaskFile) -> list[Row]:
     """JSON lines, all different, each with every field that the task file names. Raises BadRows, naming the row."""
@@ -24,7 +26,9 @@ def read_rows(path: Path, task: TaskFile) -> list[Row]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            raise BadRows(f"task {task.name}, row {number}: expected a JSON object, got {line[:80]!r}") from error
+            raise BadRows(
+                f"task {task.name}, row {number}: expected a JSON object, got {len(line)} bytes that are none"
+            ) from error
         missing = [field for field in task.fields if field not in row] if isinstance(row, dict) else list(task.fields)
         if missing or not isinstance(row, dict):
             # lm-eval would take the name of a field that is not there for the question itself.

@@ -38,6 +38,8 @@ METRIC_KEYS = {
 class BadTask(TerminalError, ValueError):
     """A task file does not say what it must, or says what it may not."""
 
+    code = "TASK_INVALID"
+
 
 @dataclass(frozen=True)
 class TaskFile:

@@ -13,6 +13,8 @@ MAX_WINDOW_STEPS = 10  # the first and the last loss are means of up to so many 
 class LearnedNothing(TerminalError):
     """The training went through, or would have, and changed nothing for the better."""
 
+    code = "TRAIN_LEARNED_NOTHING"
+
 
 @dataclass(frozen=True)
 class LossDrop:

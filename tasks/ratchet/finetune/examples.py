@@ -17,6 +17,18 @@ IGNORED = -100  # torch's label for "no loss here"
 Message = dict[str, Any]
 
 
+class BadExamples(TerminalError, ValueError):
+    """The rows to train on are none."""
+
+    code = "DATA_UNUSABLE"
+
+
+class BadChatTemplate(TerminalError, ValueError):
+    """The base's chat template cannot be trained with."""
+
+    code = "MODEL_INVALID"
+
+
 @dataclass(frozen=True)
 class ChatRow:
     prompt: tuple[Message, ...]
@@ -36,19 +48,19 @@ class Example:
 
 
 def read_rows(path: Path) -> list[ChatRow]:
-    """Raises TerminalError for a file without rows, or with the number of the line that is not one."""
+    """Raises BadExamples for a file without rows, or with the number of the line that is not one."""
     rows = []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):  # bytes: text also splits at U+2028
         try:
             row = json.loads(line)
             rows.append(ChatRow(tuple(row["prompt"]), tuple(row["completion"])))
         except (ValueError, TypeError, KeyError) as error:
-            raise TerminalError(
+            raise BadExamples(
                 f"{path.name} line {number}: expected an object with prompt and completion, each a list of messages, "
-                f"got {line[:80].decode(errors='replace')!r}: {error!r}; these files come from prepare"
+                f"got {len(line)} bytes that are none ({type(error).__name__}); these files come from prepare"
             ) from error
     if not rows:
-        raise TerminalError(f"{path.name} has no rows, expected at least one; submit more data, or widen its share")
+        raise BadExamples(f"{path.name} has no rows, expected at least one; submit more data, or widen its share")
     return rows
 
 
@@ -86,8 +98,14 @@ def _texts(tokenizer: Any, row: ChatRow) -> tuple[str, str]:
     prompt: str = tokenizer.apply_chat_template(list(row.prompt), tokenize=False, add_generation_prompt=True)
     whole: str = tokenizer.apply_chat_template([*row.prompt, *row.completion], tokenize=False)
     if not whole.startswith(prompt):
-        raise TerminalError(
+        raise BadChatTemplate(
             "the base's chat template writes a conversation that does not begin with its own prompt, so what the "
-            f"model is asked later is not what it is trained on: {prompt[-60:]!r} against {whole[:200]!r}; mend it"
+            f"model is asked later is not what it is trained on: they differ from character "
+            f"{_num_common(prompt, whole)} on; mend it"
         )
     return prompt, whole[len(prompt) :]
+
+
+def _num_common(one: str, two: str) -> int:
+    """How many characters both begin with. The texts themselves are users', and stay out of errors."""
+    return next((at for at, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), min(len(one), len(two)))

@@ -24,9 +24,13 @@ MAX_LOGIT_DIFFERENCE = 1e-3  # fp32 rounding gives some 1e-5; a wrong scale or a
 class BadMerge(TerminalError):
     """The merged model is not base plus adapter."""
 
+    code = "TRAIN_BAD_MERGE"
+
 
 class NonFiniteWeights(TerminalError, ValueError):
     """A weight is NaN or infinite."""
+
+    code = "MODEL_INVALID"
 
 
 @span("merge")

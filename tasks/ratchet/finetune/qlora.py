@@ -4,7 +4,8 @@ import logging
 import signal
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -18,7 +19,7 @@ from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, PrinterCallback, TrainerCallback
 
-from ratchet.core.errors import Cancelled
+from ratchet.core.errors import Cancelled, TerminalError
 from ratchet.core.log import progress
 from ratchet.core.telemetry import span
 from ratchet.finetune import detect
@@ -28,6 +29,7 @@ from ratchet.finetune.examples import Example, encode, num_tokens, read_rows
 from ratchet.finetune.order import plan_batches
 
 NUM_PROGRESS_LINES = 50
+MAX_ROWS_TOLD = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class Trained:
     num_trainable_parameters: int
 
 
+class TrainOutOfMemory(TerminalError, MemoryError):
+    """A batch needs more memory than the device has; it would at every attempt."""
+
+    code = "TRAIN_OOM"
+
+
 def load_data(base: Path, train: Path, validation: Path, max_seq_len_tokens: int) -> Data:
     tokenizer = _tokenizer(base)
     return Data(
@@ -73,12 +81,13 @@ def train(
     Raises:
         Cancelled: SIGTERM or SIGINT came; the checkpoint of the step that was running is sealed.
         LearnedNothing: loss or gradient is NaN.
+        TrainOutOfMemory: a batch did not fit.
     """
     _be_quiet()
     torch.set_num_threads(hardware.num_threads)
     stop = StopRequest()
     trainer = _trainer(base, data, method, hardware, attempt, stop=stop)
-    with stop:
+    with stop, told_if_out_of_memory(trainer):
         trainer.train(resume_from_checkpoint=str(attempt.resume.folder) if attempt.resume else None)
     if stop.came:
         raise Cancelled(f"told to stop; the checkpoint of step {trainer.state.global_step} is kept, a retry resumes it")
@@ -88,6 +97,25 @@ def train(
     trainer.model.save_pretrained(adapter)
     trainable = sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
     return Trained(trainer.state.max_steps, validation_loss=validation_loss, num_trainable_parameters=trainable)
+
+
+@contextmanager
+def told_if_out_of_memory(trainer: Any) -> Iterator[None]:
+    """Raises TrainOutOfMemory with the step and the batch that did not fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch's own kind on a GPU; its CPU allocator says it in words
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        step = trainer.state.global_step
+        rows = trainer.planned[step]
+        lengths = [len(trainer.train_dataset[row]["input_ids"]) for row in rows]
+        raise TrainOutOfMemory(
+            f"step {step + 1} of {trainer.state.max_steps} does not fit into memory: {len(rows)} rows of up to "
+            f"{max(lengths)} tokens, {trainer.args.per_device_train_batch_size} at a time (rows of the training set "
+            f"{', '.join(map(str, rows[:MAX_ROWS_TOLD]))}, …); lower micro_batch_size or max_seq_len_tokens, or turn "
+            f"gradient_checkpointing on. {str(error).splitlines()[0]}"
+        ) from error
 
 
 class StopRequest:

@@ -31,9 +31,13 @@ MAX_NAME_CHARACTERS = 200
 class BadName(TerminalError, ValueError):
     """The name is no plain file name: nothing is read, and nothing is moved."""
 
+    code = "DATA_REFUSED"
+
 
 class NotAFile(TerminalError, ValueError):
     """What waits under the name is a link, a folder or a device."""
+
+    code = "DATA_REFUSED"
 
 
 class Gone(NothingToDo):

@@ -26,6 +26,8 @@ Finds = Callable[[dict[str, Any]], Known | None]
 class BadPattern(TerminalError, ValueError):
     """What is to be forgotten cannot be looked for."""
 
+    code = "REFUSED"
+
 
 @dataclass(frozen=True)
 class Found:

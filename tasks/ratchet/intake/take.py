@@ -14,6 +14,8 @@ from ratchet.core.refs import CHUNK_BYTES, FileRef
 class StillWritten(TransientError, OSError):
     """The file changed while it was read."""
 
+    code = "DATA_ARRIVING"
+
 
 def take(world: World, source: BinaryIO, name: str, on_bytes: Callable[[int], None] = lambda _: None) -> FileRef:
     """Copy the open file, look whether it stood still, and put the copy into the store.

@@ -35,6 +35,8 @@ class Added:
 class Refused(TerminalError, ValueError):
     """The batch as a whole is not acceptable; the newest version stays current."""
 
+    code = "DATA_REFUSED"
+
 
 def add_version(world: World, dataset: str, inputs: ValidateInputs, checked: ValidateOutputs, sender: Sender) -> Added:
     """Append what validate accepted of an upload. Killed anywhere and run again, it makes the version once.

@@ -17,6 +17,8 @@ IMAGES = ("ops", "data", "train", "evaluate", "convert", "serve")
 class InstallFailed(TransientError, RuntimeError):
     """uv could not make an environment."""
 
+    code = "UNAVAILABLE"
+
 
 def install(settings: Settings, image: str) -> bool:
     """Make `.venvs/<image>` what its lock says; says whether there was anything to do. Interrupted, it starts over."""

@@ -28,9 +28,13 @@ USERS = ("engineer", "release-manager")
 class PortTaken(TerminalError, OSError):
     """Somebody else listens where the platform would."""
 
+    code = "SETTINGS_INVALID"
+
 
 class NotHealthy(TransientError, TimeoutError):
     """A service did not come up in time."""
+
+    code = "UNAVAILABLE"
 
 
 def start(settings: Settings, config: Path) -> bool:

@@ -33,13 +33,15 @@ ENGINE_BYTES = 1240 * MIB
 class NothingIntended(TerminalError, LookupError):
     """The colour is not meant to serve anything."""
 
+    code = "NOT_SET_UP"
+
 
 def main(arguments: list[str]) -> NoReturn:
     logs.configure()
     try:
         become_vllm(arguments)
     except RatchetError as error:
-        log.error(str(error), extra={"exit_code": error.exit_code})
+        log.error(str(error), extra={"exit_code": error.exit_code, "code": error.code})
         sys.exit(error.exit_code)
 
 

@@ -26,6 +26,8 @@ class NotAsApproved(TransientError, ValueError):
     tells the ledger then, so a single look may fall between the two.
     """
 
+    code = "PRODUCTION_STRAYED"
+
 
 @dataclass(frozen=True)
 class Answers:

@@ -6,19 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from ratchet.clients import manifests
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
-from ratchet.core.errors import EXIT_TERMINAL, NothingToDo, RatchetError, TerminalError
+from ratchet.core.errors import EXIT_TERMINAL
 from ratchet.intake.drop import Drop, Dropped, NotAFile, drop_of
 from ratchet.intake.settle import Ending, event_extra, sentence_of, settle
 from ratchet.intake.take import take
 from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import Added, Sender, add_version
-from ratchet.orchestration.operator import sealed, work_of
+from ratchet.orchestration.operator import sealed, told_to_airflow, work_of
 from ratchet.orchestration.runtime import Work
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
@@ -44,7 +44,7 @@ class TakeUpload(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         params = context["params"]
-        with _told_to_airflow():
+        with told_to_airflow():
             world = _world()
             drop = drop_of(world, self.line)
             dropped = drop.find(params["file"])
@@ -74,7 +74,7 @@ class AddVersion(BaseOperator):
         self.inputs = sealed(inputs)
 
     def execute(self, context: Any) -> None:
-        with _told_to_airflow():
+        with told_to_airflow():
             world = _world()
             inputs = ValidateInputs.model_validate(self.inputs)
             checked = outputs_of(world, work_of("validate", self.inputs, context, world.settings))
@@ -104,7 +104,7 @@ class SettleUpload(BaseOperator):
         self.stamp = stamp
 
     def execute(self, context: Any) -> str:
-        with _told_to_airflow():
+        with told_to_airflow():
             world = _world()
             ending = self._ending(context, world)
             if ending is None:
@@ -171,16 +171,3 @@ def _refused_if_no_file(world: World, drop: Drop, dropped: Dropped) -> Iterator[
     except NotAFile as error:
         settle(world, drop, dropped, Ending("refused", str(error)))
         raise
-
-
-@contextmanager
-def _told_to_airflow() -> Iterator[None]:
-    """Our errors as Airflow's: skip, fail now, or fail and retry."""
-    try:
-        yield
-    except NothingToDo as error:
-        raise AirflowSkipException(str(error)) from error
-    except TerminalError as error:
-        raise AirflowFailException(str(error)) from error
-    except RatchetError as error:
-        raise AirflowException(str(error)) from error

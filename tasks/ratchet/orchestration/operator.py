@@ -1,7 +1,8 @@
 """The task of every step: find the work by its key or have it done; return the manifest's outputs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,22 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from pydantic import BaseModel
 
 from ratchet.clients import manifests
+from ratchet.clients.memory import NotEnoughMemory
 from ratchet.clients.pod_status import Ending
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, load
 from ratchet.clients.store import Store
 from ratchet.clients.traces import tell_part
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
-from ratchet.core.errors import EXIT_DONE, EXIT_NOTHING_TO_DO, EXIT_TERMINAL
+from ratchet.core.errors import (
+    EXIT_DONE,
+    EXIT_NOTHING_TO_DO,
+    EXIT_TERMINAL,
+    NothingToDo,
+    RatchetError,
+    TerminalError,
+)
+from ratchet.core.failures import pointer
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.telemetry import RUN_ID
 from ratchet.orchestration.runtime import ProcessRuntime, Work
@@ -26,6 +36,7 @@ from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
 MANIFEST_KEY = "manifest_key"
+KILLED_BY_SIGNAL = 128  # and the signal's number, as shells, guards and pods say it
 
 
 def step_task(
@@ -47,6 +58,18 @@ def step_task(
     return PodStep(line=recipe.line, pod_resources=recipe.pod_of(step), **fields)
 
 
+@contextmanager
+def told_to_airflow() -> Iterator[None]:
+    """Our errors as Airflow's: skip, fail now, or fail and retry."""
+    try:
+        yield
+    except NothingToDo as error:
+        raise AirflowSkipException(str(error)) from error
+    except RatchetError as error:
+        kind = AirflowFailException if isinstance(error, TerminalError) else AirflowException
+        raise kind(f"{error}\n{pointer(error.code)}") from error
+
+
 class StepOperator(BaseOperator):
     """A step as a process in its image's environment, on Airflow's own machine."""
 
@@ -60,6 +83,7 @@ class StepOperator(BaseOperator):
         self.publishes = publishes
         self._runtime: ProcessRuntime | None = None
 
+    @told_to_airflow()
     def execute(self, context: Any) -> dict[str, Any]:
         settings = load()
         store = World(settings, settings.scratch).store
@@ -115,18 +139,47 @@ def concluded(store: Store, work: Work, ending: Ending, started: datetime, warn:
     """The manifest of work that has ended. Raises what Airflow is to make of work that left none."""
     manifest = manifests.find(store, work.step.name, work.key)
     if manifest is None:
-        raise failure(work.step.name, ending, manifests.newest_error(store, work.step.name, work.key, since=started))
+        left = manifests.newest_error(store, work.step.name, work.key, since=started)
+        record = record_of(work, ending, left, datetime.now(UTC))
+        if record != left:
+            manifests.write_error(store, record)
+        raise failure(work.step.name, ending, record)
     if ending.exit_code != EXIT_DONE:  # the manifest is written last: all of the work was done before
         warn("%s ended with exit code %s after its work was done. %s", work.step.name, ending.exit_code, ending.why)
     return manifest
 
 
-def failure(step: str, ending: Ending, record: ErrorRecord | None) -> AirflowException:
+def record_of(work: Work, ending: Ending, left: ErrorRecord | None, at: datetime) -> ErrorRecord:
+    """The attempt's error record: what the step left, unless only its pod knows why it ended."""
+    if left and not ending.code:
+        return left
+    said = [f"{left.error}: {left.message}" if left else "", ending.why]
+    return ErrorRecord(
+        step=work.step.name,
+        key=work.key,
+        run_id=work.run_id,
+        attempt=work.attempt,
+        code=_code(work.step.name, ending),
+        error="Ending",
+        message="; ".join(part for part in said if part) or "it left no error record; its log says more",
+        exit_code=ending.exit_code,
+        traceback=None,
+        at=at,
+    )
+
+
+def _code(step: str, ending: Ending) -> str:
+    if ending.code == NotEnoughMemory.code and step == "finetune":
+        return "TRAIN_OOM"
+    return ending.code or ("KILLED" if ending.exit_code > KILLED_BY_SIGNAL else "NO_RECORD")
+
+
+def failure(step: str, ending: Ending, record: ErrorRecord) -> AirflowException:
     """What Airflow is to make of a step that left no manifest: skip, fail now, or fail and retry."""
-    told = [f"{record.error}: {record.message}" if record else "", ending.why]
-    said = "; ".join(part for part in told if part) or "it left no error record; its log is above"
+    said = f"{record.error}: {record.message}"
     if ending.exit_code == EXIT_NOTHING_TO_DO:
         return AirflowSkipException(f"{step}: nothing to do. {said}")
+    said = f"{said}\n{pointer(record.code)}" if record.code else said
     if ending.exit_code == EXIT_TERMINAL:
         return AirflowFailException(f"{step} failed and a retry cannot help. {said}")
     if ending.exit_code == EXIT_DONE:

@@ -16,7 +16,7 @@ from ratchet.clients.settings import Settings, load
 from ratchet.clients.world import World
 from ratchet.core.memo import Manifest
 from ratchet.orchestration import pods
-from ratchet.orchestration.operator import concluded, found, publish, work_of, xcom_of
+from ratchet.orchestration.operator import concluded, found, publish, told_to_airflow, work_of, xcom_of
 from ratchet.orchestration.pods import CONTAINER, KEY_LABEL, TASK_LABEL, Origin, key_label, task_label
 from ratchet.orchestration.runtime import Work
 from ratchet.recipes.resources import PodResources
@@ -77,6 +77,7 @@ class PodStep(KubernetesPodOperator):
         self.publishes = publishes
         self._ended: dict[str, Any] | None = None
 
+    @told_to_airflow()
     def execute(self, context: Any) -> None:
         settings = load()
         store = World(settings, settings.scratch).store
@@ -95,6 +96,7 @@ class PodStep(KubernetesPodOperator):
             raise _refused(error) from error
         return self._conclude(context, settings, work, problem="")
 
+    @told_to_airflow()
     def trigger_reentry(self, context: Any, event: dict[str, Any]) -> None:
         settings, problem = load(), ""
         try:

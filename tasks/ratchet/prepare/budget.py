@@ -20,9 +20,13 @@ class Length:
 class TooLong(TerminalError, ValueError):
     """Too much of the data would be cut away by the training length."""
 
+    code = "DATA_UNUSABLE"
+
 
 class NothingToLearn(TerminalError, ValueError):
     """The loss would be on no token: training would end with a loss of 0 and an unchanged model."""
+
+    code = "DATA_UNUSABLE"
 
 
 def fitting(lengths: Sequence[Length], max_tokens: int) -> list[bool]:
@@ -32,11 +36,11 @@ def fitting(lengths: Sequence[Length], max_tokens: int) -> list[bool]:
 
 def refuse_misfits(chats: Sequence[Chat], lengths: Sequence[Length], max_tokens: int) -> None:
     """Raises TooLong where more than a fifth would be left out, NothingToLearn where an answer has no tokens."""
-    for chat, length in zip(chats, lengths, strict=True):
+    for number, (chat, length) in enumerate(zip(chats, lengths, strict=True), start=1):
         if length.answer_tokens < 1:
             raise NothingToLearn(
-                f"row {chat.id or chat.prompt!r}: its answer {chat.answer[:60]!r} is not in the chat as the base's "
-                "template writes it, so nothing would be trained on: does the template print the assistant's turn?"
+                f"row {chat.id or number!r}: its answer is not in the chat as the base's template writes it, "
+                "so nothing would be trained on: does the template print the assistant's turn?"
             )
     num_dropped = fitting(lengths, max_tokens).count(False)
     if num_dropped > MAX_DROPPED_SHARE * len(lengths):

@@ -27,6 +27,8 @@ class Chat:
 class BadPrompt(TerminalError, ValueError):
     """The recipe's prompt cannot be filled."""
 
+    code = "RECIPE_INVALID"
+
 
 def fill(prompt: str, text: str) -> str:
     """Put `text` where {text} stands. The text is data: braces in it mean nothing. Raises BadPrompt."""

@@ -11,6 +11,8 @@ from ratchet.core.errors import TerminalError
 class BadRows(TerminalError, ValueError):
     """A file is not the JSON lines that it should be."""
 
+    code = "DATA_UNUSABLE"
+
 
 def read_rows(content: bytes) -> list[Row]:
     rows = []

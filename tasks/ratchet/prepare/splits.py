@@ -27,6 +27,8 @@ class Splits:
 class TooFewRows(TerminalError, ValueError):
     """A side of the split is empty."""
 
+    code = "DATA_UNUSABLE"
+
 
 def split(
     rows: Sequence[Row],

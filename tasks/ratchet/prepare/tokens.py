@@ -15,6 +15,8 @@ _BATCH_CHATS = 1000
 class BadTemplate(TerminalError, ValueError):
     """The base's chat template cannot be trained with."""
 
+    code = "MODEL_INVALID"
+
 
 class ChatTokenizer:
     """Counts as the trainer does: prompt (with the assistant's opening) and answer are encoded apart and joined."""
@@ -36,8 +38,9 @@ class ChatTokenizer:
         for before, after in zip(asked, whole, strict=True):
             if not after.startswith(before):
                 raise BadTemplate(
-                    f"the base's chat template writes a conversation as {after[:200]!r}, which does not begin with "
-                    f"the prompt alone, {before[:200]!r}: the model would be asked what it was not trained on; mend it"
+                    f"the base's chat template writes a conversation in {len(after)} characters that do not begin with "
+                    f"the {len(before)} of its prompt alone: the model would be asked what it was not trained on; "
+                    "mend it"
                 )
         answers = [after.removeprefix(before) for before, after in zip(asked, whole, strict=True)]
         counted = zip(chats, answers, self._counted(asked), self._counted(answers), strict=True)

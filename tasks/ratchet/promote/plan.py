@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.errors import NotSetUp, TerminalError, TransientError
 from ratchet.core.releases import Colour, LedgerEvent, Production, last_decision, production, production_history
 from ratchet.core.rollout import RouterState
 from ratchet.core.serving import ServedParts
@@ -16,13 +16,19 @@ CLOCK_TOLERANCE = timedelta(minutes=10)
 class ApprovalVoid(TerminalError, PermissionError):
     """Nobody who may has approved exactly this, for the production that is live now."""
 
+    code = "APPROVAL_VOID"
+
 
 class NotStaged(TerminalError, LookupError):
     """The preview colour holds something else than the candidate."""
 
+    code = "APPROVAL_VOID"
+
 
 class PreviewAway(TransientError, ConnectionError):
     """The candidate is on the preview colour, but does not answer now."""
+
+    code = "SERVE_NOT_READY"
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def plan(
     """
     live = production(events)
     if live is None:
-        raise TerminalError(f"the ledger of {inputs.line} is empty: run `ratchet up`, which releases the base model")
+        raise NotSetUp(f"the ledger of {inputs.line} is empty: run `ratchet up`, which releases the base model")
     if state.serves(inputs.release_id, inputs.model.sha256):
         return None
     approval = _valid_approval(events, live, inputs, at)

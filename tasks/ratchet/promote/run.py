@@ -9,7 +9,7 @@ from ratchet.clients.router import MovedMeanwhile
 from ratchet.clients.settle import author, end_canary, settle
 from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
-from ratchet.core.errors import TerminalError
+from ratchet.core.errors import NotSetUp, TerminalError
 from ratchet.core.log import log
 from ratchet.core.releases import LedgerEvent, aborted_since_decision, production
 from ratchet.core.rollout import RouterState, other, switched_to
@@ -22,11 +22,17 @@ from ratchet.promote.plan import Preview, plan
 BY = "canary"
 
 
+class ImpossibleCanary(TerminalError, ValueError):
+    """The recipe asks for a canary that this router cannot make."""
+
+    code = "RECIPE_INVALID"
+
+
 def run(inputs: PromoteInputs, world: World) -> PromoteOutputs:
     settle(world, inputs.line)
     state = world.router.read()
     if state is None:
-        raise TerminalError("no colour has the users yet: run `ratchet up`, then the release again")
+        raise NotSetUp("no colour has the users yet: run `ratchet up`, then the release again")
     ledger = world.ledger(inputs.line)
     if given_up := aborted_since_decision(ledger.events(), inputs.release_id):
         reason = f"given up by {given_up.by}: {given_up.note}"
@@ -83,7 +89,7 @@ def _given_up(inputs: PromoteInputs, world: World, state: RouterState, judgement
 
 def _refuse_impossible_canary(inputs: PromoteInputs, world: World) -> None:
     if inputs.canary and (problem := world.router.why_no_canary()):
-        raise TerminalError(f"the recipe asks for a canary, but {problem}; or take `canary` out of the recipe")
+        raise ImpossibleCanary(f"the recipe asks for a canary, but {problem}; or take `canary` out of the recipe")
 
 
 def _look_at_preview(world: World, state: RouterState, inputs: PromoteInputs) -> Preview:

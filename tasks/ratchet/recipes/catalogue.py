@@ -15,9 +15,13 @@ from ratchet.recipes.recipe import Recipe
 class UnknownRecipe(TerminalError, LookupError):
     """No model line has this name."""
 
+    code = "RECIPE_INVALID"
+
 
 class BadRecipe(TerminalError, ValueError):
     """A recipe function does not return a valid recipe."""
+
+    code = "RECIPE_INVALID"
 
 
 def names() -> list[str]:

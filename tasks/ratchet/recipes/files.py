@@ -9,6 +9,12 @@ from ratchet.recipes.gates import Gate, load_gate
 from ratchet.recipes.recipe import Task
 
 
+class MissingFile(TerminalError, LookupError):
+    """A file that a recipe names is not there."""
+
+    code = "RECIPE_INVALID"
+
+
 @dataclass(frozen=True)
 class PolicyFiles:
     """`root` is the project's folder: expectations/ and quality_gates/ are below it."""
@@ -21,11 +27,11 @@ class PolicyFiles:
     def task(self, name: str, max_samples: int | None = None, with_data: bool = False, planted: bool = False) -> Task:
         """quality_gates/tasks/<name>.yaml; it asks <name>.jsonl beside it, else the recipe's canaries or test split.
 
-        Raises TerminalError when the file is not there although the task needs it (`with_data`).
+        Raises MissingFile when the file is not there although the task needs it (`with_data`).
         """
         data = self.data_path(name)
         if with_data and not data.is_file():
-            raise TerminalError(
+            raise MissingFile(
                 f"task {name} asks public data that is not part of this project: expected {data}; the first line of "
                 f"{name}.yaml has the command that makes it (docs/gate.md, Benchmarks)"
             )
@@ -50,9 +56,7 @@ class PolicyFiles:
         try:
             return path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise TerminalError(
-                f"a recipe names {path.relative_to(self.root)}, which cannot be read: {error}"
-            ) from error
+            raise MissingFile(f"a recipe names {path.relative_to(self.root)}, which cannot be read: {error}") from error
 
 
 def file_ref(path: Path) -> FileRef:

@@ -27,6 +27,8 @@ from ratchet.evaluate.task_file import TaskFile, nearest, parse_task
 class BadGate(TerminalError, ValueError):
     """A gate file does not say what it must, or names what nobody measures."""
 
+    code = "RECIPE_INVALID"
+
 
 # What `convert` and `stage` judge themselves: kind → metric → (the row's key for its limit, the setting that it is).
 JUDGED_ELSEWHERE = {

@@ -10,7 +10,7 @@ from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
 from ratchet.core.datasets import DatasetVersion
-from ratchet.core.errors import NothingToDo, TerminalError
+from ratchet.core.errors import NothingToDo, NotSetUp
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Evidence, LedgerEvent, Production, last_decision, production
@@ -23,7 +23,7 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
     events = world.ledger(inputs.line).events()
     baseline = production(events)
     if baseline is None:
-        raise TerminalError(f"{inputs.line} has no production yet: run `ratchet up`, which releases the base model")
+        raise NotSetUp(f"{inputs.line} has no production yet: run `ratchet up`, which releases the base model")
     follow_ledger(world.registry, inputs.line, events)
     tell_missed_runs(world.store, world.registry, inputs.line)
     versions = world.datasets(inputs.dataset).records()
@@ -100,5 +100,5 @@ def _changed(world: World, versions: Sequence[DatasetVersion], baseline: Product
 def _base(world: World, name: str) -> FolderRef:
     record = world.store.get(f"bases/{name}.json")
     if record is None:
-        raise TerminalError(f"the store has no base model named {name!r} (bases/{name}.json): run `ratchet up`")
+        raise NotSetUp(f"the store has no base model named {name!r} (bases/{name}.json): run `ratchet up`")
     return FolderRef.model_validate_json(record)

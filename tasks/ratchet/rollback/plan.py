@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ratchet.clients.settle import foreseen
 from ratchet.clients.way_back import Target, at_hand, in_ledger, why_cold
 from ratchet.clients.world import World
-from ratchet.core.errors import RatchetError, TerminalError
+from ratchet.core.errors import NotSetUp, RatchetError
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import Author, RouterState, went_back_to, without_canary
 from ratchet.rollback.contract import RollbackInputs
@@ -33,10 +33,10 @@ class Plan:
 
 
 def plan(inputs: RollbackInputs, world: World, who: Author) -> Plan:
-    """Raises TerminalError, NothingPrevious when there is no way back; changes nothing."""
+    """Raises NotSetUp, NothingPrevious when there is no way back; changes nothing."""
     state = world.router.read()
     if state is None:
-        raise TerminalError("no colour has the users yet, so there is nothing to go back from: run `ratchet up`")
+        raise NotSetUp("no colour has the users yet, so there is nothing to go back from: run `ratchet up`")
     if inputs.to_release == state.active_release or (state.canary and not inputs.to_release):
         return Plan(state, None)
     target = at_hand(state, world.engine.loaded(state.previous) if state.previous else None, inputs.to_release)

@@ -16,7 +16,7 @@ from ratchet.clients.settings import load
 from ratchet.clients.store import Store
 from ratchet.clients.world import bucket_of
 from ratchet.core import log as logs
-from ratchet.core.errors import EXIT_DONE, RatchetError, TerminalError
+from ratchet.core.errors import EXIT_DONE, NotSetUp, RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.serving.command import Listening, command, environment, told
@@ -39,18 +39,18 @@ def main(arguments: list[str]) -> int:
         else:
             raise TerminalError(f"expected fetch or serve, got {arguments}")
     except RatchetError as error:
-        log.error(str(error), extra={"exit_code": error.exit_code})
+        log.error(str(error), extra={"exit_code": error.exit_code, "code": error.code})
         return error.exit_code
     return EXIT_DONE
 
 
 def intended() -> LoadedModel:
-    """Raises TerminalError when nobody has said what to serve."""
+    """Raises NotSetUp when nobody has said what to serve."""
     written = os.environ.get(LOADED_VARIABLE, "")
     try:
         return LoadedModel.model_validate_json(written)
     except ValidationError as error:
-        raise TerminalError(
+        raise NotSetUp(
             f"the pod's annotation ratchet.dev/loaded does not say what to serve, got {written[:80]!r}: a release or "
             "`ratchet up` writes it; until then this Deployment should have no replicas"
         ) from error

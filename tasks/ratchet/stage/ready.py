@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from ratchet.clients.engine import Engine
+from ratchet.clients.engine import Engine, lacked_memory
 from ratchet.clients.openai import EngineAway, chat, check_numbers
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import progress
@@ -17,13 +17,25 @@ NUM_TRIES = 3  # prompts of which one must be answered with text
 class EngineDied(TerminalError, RuntimeError):
     """The engine ended instead of serving the model."""
 
+    code = "SERVE_DIED"
+
+
+class EngineOutOfMemory(EngineDied):
+    """It ended because there was no memory for the model beside production."""
+
+    code = "SERVE_OOM"
+
 
 class NotReady(TransientError, TimeoutError):
     """The engine did not answer before the deadline."""
 
+    code = "SERVE_NOT_READY"
+
 
 class Speechless(TerminalError, ValueError):
     """The model answers with empty text."""
+
+    code = "SERVE_WRONG"
 
 
 def wait_ready(engine: Engine, colour: Colour, model: str, prompts: Sequence[str], timeout_seconds: float) -> float:
@@ -41,9 +53,8 @@ def wait_ready(engine: Engine, colour: Colour, model: str, prompts: Sequence[str
         except EngineAway as away:
             elapsed = time.monotonic() - started
             if ended := engine.failure(colour):
-                raise EngineDied(
-                    f"{colour} ended after {elapsed:.0f} s instead of serving the model: {ended}"
-                ) from away
+                kind = EngineOutOfMemory if lacked_memory(ended) else EngineDied
+                raise kind(f"{colour} ended after {elapsed:.0f} s instead of serving the model: {ended}") from away
             if elapsed > timeout_seconds:
                 raise NotReady(
                     f"{colour} does not answer after {elapsed:.0f} s (at most {timeout_seconds:.0f} allowed): {away}"

@@ -7,7 +7,7 @@ from ratchet.clients.engine import Engine, to_load
 from ratchet.clients.openai import Answer, chat
 from ratchet.clients.world import World
 from ratchet.core.checks import CheckResult, join
-from ratchet.core.errors import NothingToDo, RatchetError, TerminalError, TransientError
+from ratchet.core.errors import NothingToDo, NotSetUp, RatchetError, TerminalError, TransientError
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.golden import Golden, golden_prompts
 from ratchet.core.log import log, progress
@@ -19,6 +19,24 @@ from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
 from ratchet.stage.judge import judge_failures, judge_golden, judge_ratios
 from ratchet.stage.probe import Probed, endpoint, probe
 from ratchet.stage.ready import wait_ready
+
+
+class OtherLine(TerminalError, ValueError):
+    """This platform serves another model line."""
+
+    code = "SETTINGS_INVALID"
+
+
+class OtherModel(TerminalError, ValueError):
+    """The evaluation is not about the model that is to be staged."""
+
+    code = "GATE_MISSING_EVIDENCE"
+
+
+class CanaryUnderWay(TransientError, RuntimeError):
+    """The preview colour has users at this moment."""
+
+    code = "MOVED_MEANWHILE"
 
 
 def run(inputs: StageInputs, world: World) -> StageOutputs:
@@ -53,15 +71,15 @@ def run(inputs: StageInputs, world: World) -> StageOutputs:
 def _state_before(inputs: StageInputs, world: World) -> RouterState:
     """Raises NothingToDo for a model that has the users already, TerminalError where it must not be staged."""
     if inputs.line != world.settings.recipe:
-        raise TerminalError(
+        raise OtherLine(
             f"this platform serves {world.settings.recipe!r} (`recipe` in ratchet.toml), not {inputs.line!r}: "
             "its users would get another line's model; give the line a platform of its own"
         )
     state = world.router.read()
     if state is None:
-        raise TerminalError("nothing is in production, so there is no preview colour yet: run `ratchet up`")
+        raise NotSetUp("nothing is in production, so there is no preview colour yet: run `ratchet up`")
     if state.canary:
-        raise TransientError(
+        raise CanaryUnderWay(
             f"{state.canary} is answering users as the canary of {state.releases[state.canary]}: it must not be "
             "loaded over; wait for its end, or end it with `ratchet rollback`"
         )
@@ -75,7 +93,7 @@ def _state_before(inputs: StageInputs, world: World) -> RouterState:
 def _prompts(inputs: StageInputs, world: World, count: int) -> tuple[Golden, ...]:
     report = EvalReport.model_validate_json(world.store.read_bytes(inputs.candidate_report))
     if report.model_sha256 != inputs.model.sha256:
-        raise TerminalError(
+        raise OtherModel(
             f"the evaluation report is about model {report.model_sha256[:12]}, expected {inputs.model.sha256[:12]}: "
             "evaluate the candidate that is to be staged"
         )

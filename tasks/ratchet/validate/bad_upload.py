@@ -11,6 +11,8 @@ _MOST_CHARACTERS = 120
 class BadUpload(TerminalError, ValueError):
     """The upload cannot be read as what its name says."""
 
+    code = "DATA_REFUSED"
+
 
 def plain_name(name: str) -> str:
     """One short line without folders: who sends a file chooses its name, and it stands in logs, receipts and pages."""

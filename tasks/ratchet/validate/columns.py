@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ratchet.core.errors import TerminalError
+from ratchet.core.redact import redacted
 
 # In order of preference: a file with both `category` and `answer` is labelled by its category.
 TEXT_NAMES = (
@@ -20,6 +21,8 @@ MAX_COLUMNS = 2000
 
 class WrongColumns(TerminalError, LookupError):
     """The upload has no column for the text or the label, or not exactly one."""
+
+    code = "DATA_REFUSED"
 
 
 @dataclass(frozen=True)
@@ -85,5 +88,5 @@ def _plain(name: str) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name[:40]) for name in names[:20])
+    shown = ", ".join(repr(redacted(name)[:40]) for name in names[:20])
     return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown or "no columns"

@@ -21,6 +21,8 @@ Metrics = Mapping[str, int | float]
 class BadSuite(TerminalError, ValueError):
     """The expectation suite cannot be run on the metrics of a batch."""
 
+    code = "RECIPE_INVALID"
+
 
 def batch_refusals(rules: DataRules, metrics: Metrics) -> tuple[str, ...]:
     """Why the batch is not acceptable, one sentence per expectation that failed. Raises BadSuite."""

@@ -29,6 +29,8 @@ class Rule(Protocol):
 class BadPolicy(TerminalError, ValueError):
     """The recipe asks for an action that there is not."""
 
+    code = "RECIPE_INVALID"
+
 
 def actions_of(rules: Iterable[Rule], wanted: Mapping[str, Action]) -> dict[str, Action]:
     """By the rule's name. Raises BadPolicy for a rule that there is not, and for what cannot be done about one."""

@@ -14,7 +14,8 @@ from ratchet.orchestration.verdict import stops
 RECORD = ErrorRecord(
     step="prepare",
     key="0" * 64,
-    error="TerminalError",
+    code="DATA_UNUSABLE",
+    error="TooLong",
     message="row 7: the answer would be cut off",
     exit_code=65,
     traceback=None,

@@ -21,6 +21,8 @@ PROGRESS_SECONDS = 5.0
 class UnknownModel(TerminalError, LookupError):
     """The endpoint serves other models."""
 
+    code = "REFUSED"
+
 
 def warm_up(endpoint: Endpoint, prompts: Prompts) -> Endpoint:
     """The endpoint as it can be asked: without a count of tokens if it does not take the question.

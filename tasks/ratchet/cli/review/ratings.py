@@ -26,6 +26,8 @@ _MAX_SHOWN = 60
 class BadRatings(TerminalError, ValueError):
     """The file is not the one that was written, with ratings in it; nothing was stored."""
 
+    code = "DATA_REFUSED"
+
 
 @dataclass(frozen=True)
 class _Row:

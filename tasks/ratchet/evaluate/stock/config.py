@@ -26,6 +26,8 @@ _DEFAULT_DELIMITER = " "
 class Unsupported(TerminalError, ValueError):
     """A stock task asks or scores in a way that a task file cannot say."""
 
+    code = "TASK_INVALID"
+
 
 @dataclass(frozen=True)
 class Shape:

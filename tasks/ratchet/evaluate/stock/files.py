@@ -12,6 +12,8 @@ from ratchet.core.errors import TerminalError
 class AlreadyThere(TerminalError, FileExistsError):
     """A task of that name has files, and nobody said that they may go."""
 
+    code = "REFUSED"
+
 
 def paths_of(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.yaml", folder / f"{name}.jsonl"

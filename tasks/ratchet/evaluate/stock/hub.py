@@ -18,6 +18,8 @@ _REVISION = re.compile(r"@([0-9a-f]{40})/")
 class HubAway(TransientError, ConnectionError):
     """The data cannot be reached from here."""
 
+    code = "UNAVAILABLE"
+
 
 @contextmanager
 def data_alone() -> Iterator[None]:

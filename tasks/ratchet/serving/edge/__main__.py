@@ -33,6 +33,8 @@ UPSTREAM = "users"
 class NoKeys(TerminalError, LookupError):
     """On a cluster nobody is let in by the mere absence of a file."""
 
+    code = "SERVE_STATE_BROKEN"
+
 
 @dataclass(frozen=True)
 class Place:
