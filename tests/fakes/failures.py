@@ -1,6 +1,7 @@
 """Every kind of failure in the code, read from its source: no environment can import all of it at once."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -84,3 +85,15 @@ def _code(path: Path, node: ast.ClassDef) -> str | None:
             return str(ast.literal_eval(statement.value))
     families = [base for base in _bases(path, node) if base[1].name not in (*GENERAL, ROOT)]
     return next((code for base in families if _is_failure(*base) and (code := _code(*base))), None)
+
+
+def named_in(test: ast.FunctionDef) -> set[str]:
+    """The codes that a test expects: those of the kinds of failure that it names, and those that it spells."""
+    known = {kind.name for kind in kinds()} - {*GENERAL, ROOT}
+    said, spelled = set(), ""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Name | ast.Attribute):
+            said.add(ast.unparse(node).rpartition(".")[2])
+        if isinstance(node, ast.Constant):
+            spelled += f" {node.value}"
+    return {code for name in said & known for code in codes_of(name)} | set(re.findall(r"[A-Z_]{3,}", spelled))

@@ -9,6 +9,7 @@ from tests.fakes.release_world import ReleaseWorld, rollback
 from ratchet.clients.settle import author, foreseen
 from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import EXIT_NOTHING_TO_DO, EXIT_TERMINAL, EXIT_TRANSIENT, RatchetError
+from ratchet.core.failures import failures
 from ratchet.core.releases import LedgerEvent, last_decision, previous_production, production, production_history
 from ratchet.core.rollout import RouterState
 from ratchet.rollback.run import run as roll_back
@@ -91,9 +92,10 @@ def ledger_router_and_alias_agree(place: ReleaseWorld) -> None:
 
 
 def failure_is_mapped(error: BaseException) -> None:
-    """I8: a failure of our own, with an exit code and with words."""
+    """I8: a failure of our own, with an exit code, a code that `ratchet explain` knows, and words."""
     assert isinstance(error, RatchetError), repr(error)
     assert error.exit_code in MAPPED
+    assert error.code in failures(), repr(error)
     assert len(str(error)) > 10
 
 

@@ -8,13 +8,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 
 from ratchet import __main__ as entry
 from ratchet.clients import manifests
+from ratchet.clients.registry import RegistryRefused, RegistryUnavailable
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
+from ratchet.core.closing import ENDED
 from ratchet.core.contract import Contract
-from ratchet.core.errors import NothingToDo, TerminalError, TransientError
+from ratchet.core.errors import Cancelled, NothingToDo, TerminalError
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.steps import STEPS, Step
 
@@ -71,6 +74,14 @@ def raises(error: BaseException) -> Callable[[EchoInputs], EchoOutputs]:
 
 def main(*arguments: str) -> int:
     return entry.main(["echo", *arguments])
+
+
+def closing_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The only one of its kind, and the last of the log."""
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines].count(ENDED) == 1
+    assert lines[-1]["event"] == ENDED
+    return lines[-1]
 
 
 def records(project: Path, kind: type[Contract], prefix: str) -> list[Any]:
@@ -150,23 +161,82 @@ def test_a_step_that_acts_needs_no_store(
 
 
 @pytest.mark.parametrize(
-    ("error", "exit_code"),
+    ("error", "exit_code", "outcome", "code"),
     [
-        (TerminalError("row 7"), 65),
-        (TransientError("the registry is away"), 75),
-        (NothingToDo("no new rows"), 99),
-        (ZeroDivisionError("a bug"), 65),
+        (RegistryRefused("no such model"), 65, "failed", "REGISTRY_REFUSED"),
+        (RegistryUnavailable("the registry is away"), 75, "failed", "REGISTRY_AWAY"),
+        (NothingToDo("no new rows"), 99, "skipped", "NOTHING_TO_DO"),
+        (Cancelled("told to stop"), 75, "stopped", "STOPPED"),
+        (ZeroDivisionError("unforeseen"), 65, "failed", "BUG"),
     ],
 )
 def test_a_failure_has_its_exit_code_and_leaves_a_record_but_no_manifest(
-    project: Path, echo: Any, error: Exception, exit_code: int
+    project: Path,
+    echo: Any,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    exit_code: int,
+    outcome: str,
+    code: str,
 ) -> None:
     echo(raises(error))
 
     assert main('{"word": "hello"}') == exit_code
     assert records(project, Manifest, "manifests/") == []
     (record,) = records(project, ErrorRecord, "errors/echo/")
-    assert (record.message, record.exit_code) == (str(error), exit_code)
+    assert (record.message, record.exit_code, record.code) == (str(error), exit_code, code)
+    assert (record.run_id, record.attempt) == ("run-1", "1")
+    told = closing_line(capsys)
+    assert (told["outcome"], told["exit_code"], told["code"]) == (outcome, exit_code, code)
+
+
+def test_each_attempt_closes_with_one_line_that_tells_all_of_it(
+    project: Path, echo: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    echo()
+
+    main('{"word": "hello"}')
+    done = closing_line(capsys)
+    main('{"word": "hello"}')
+    found = closing_line(capsys)
+
+    assert (done["step"], done["run"], done["attempt"], done["exit_code"], done["code"]) == (
+        "echo",
+        "run-1",
+        "1",
+        0,
+        None,
+    )
+    assert (done["outcome"], found["outcome"]) == ("done", "found")
+    assert len(done["key"]) == 64
+    assert done["key"] == found["key"]
+    assert done["wall_seconds"] >= 0
+    assert done["peak_memory_mib"] > 1
+    assert done["bytes_read"] > 0
+    assert done["bytes_written"] > 0
+    assert done["trace_id"] is None
+
+
+def test_inputs_that_nobody_can_read_close_the_log_too(
+    project: Path, echo: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    echo()
+
+    main("{")
+
+    told = closing_line(capsys)
+    assert (told["outcome"], told["code"], told["key"]) == ("failed", "INPUTS_REFUSED", None)
+
+
+def test_within_a_trace_every_line_carries_its_id(project: Path, echo: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    echo()
+    span = trace.NonRecordingSpan(trace.SpanContext(trace_id=0xA1, span_id=0xB2, is_remote=False))
+
+    with trace.use_span(span):
+        main('{"word": "hello"}')
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["trace_id"] for line in lines] == ["a1".zfill(32)] * len(lines)
 
 
 def test_only_a_bug_leaves_a_traceback(project: Path, echo: Any) -> None:

@@ -1,6 +1,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from ratchet.core.refs import digest_folder
 from ratchet.finetune import merge
 from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
 from ratchet.finetune.detect import LearnedNothing
+from ratchet.finetune.qlora import TrainOutOfMemory
 from ratchet.finetune.run import run
 
 WEIGHTS = "model.safetensors"
@@ -196,6 +198,38 @@ def test_a_training_that_diverges_is_ended_at_once(world: World, base: Path) -> 
     assert isinstance(error, LearnedNothing)
     assert "at step" in str(error)
     assert len((world.work / "training_log.jsonl").read_bytes().splitlines()) < 20
+
+
+@pytest.mark.parametrize(
+    "lack",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+)
+def test_a_batch_that_does_not_fit_into_memory_is_named(
+    world: World, base: Path, lack: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def training_step(*_: Any, **__: Any) -> None:
+        raise lack
+
+    monkeypatch.setattr("trl.SFTTrainer.training_step", training_step)
+
+    error = refused(world, base)
+
+    assert isinstance(error, TrainOutOfMemory)
+    assert "step 1 of 20 does not fit into memory: 16 rows of up to" in str(error)
+    assert str(lack) in str(error)
+
+
+def test_another_error_of_torch_is_a_bug(world: World, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def training_step(*_: Any, **__: Any) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("trl.SFTTrainer.training_step", training_step)
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        refused(world, base)
 
 
 def test_a_merge_that_changes_nothing_is_refused(tmp_path: Path, base: Path) -> None:

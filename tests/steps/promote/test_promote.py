@@ -10,7 +10,8 @@ from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
-from ratchet.core.errors import RatchetError, TransientError
+from ratchet.clients.store import StoreAway
+from ratchet.core.errors import RatchetError
 from ratchet.promote import run as promote
 from ratchet.promote.contract import PromoteOutputs
 from ratchet.promote.plan import ApprovalVoid, NotStaged, PreviewAway
@@ -167,7 +168,7 @@ def test_a_registry_that_is_away_blocks_no_promotion(place: ReleaseWorld) -> Non
 def test_a_store_that_is_away_blocks_the_promotion_and_moves_nothing(place: ReleaseWorld) -> None:
     place.bucket.away = True
 
-    with pytest.raises(TransientError):
+    with pytest.raises(StoreAway):
         _promote(place)
 
     assert place.users_on == "a"

@@ -10,6 +10,7 @@ from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.engine import LoadedModel, to_load
+from ratchet.clients.store import StoreAway
 from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import LedgerEvent
@@ -250,7 +251,7 @@ def test_with_the_store_down_a_release_that_is_not_loaded_is_out_of_reach_and_sa
     place.engines.held["blue"] = loaded("candidate")
     place.bucket.away = True
 
-    with pytest.raises(TransientError, match="the store is away"):
+    with pytest.raises(StoreAway, match="the store is away"):
         _roll_back(place)
 
     assert place.users_on == "b"

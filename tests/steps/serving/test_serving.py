@@ -25,7 +25,7 @@ from ratchet.core.errors import EXIT_TRANSIENT
 from ratchet.core.refs import FolderRef
 from ratchet.core.rollout import swapped_back, switched_to
 from ratchet.stage.contract import StageInputs, StageOutputs, StageSettings
-from ratchet.stage.ready import EngineDied
+from ratchet.stage.ready import EngineDied, EngineOutOfMemory
 from ratchet.stage.run import run as stage
 from ratchet.unload.contract import UnloadInputs
 from ratchet.unload.run import run as unload
@@ -90,7 +90,10 @@ def test_a_cut_off_candidate_is_refused_in_seconds(serving: Serving) -> None:
 def test_a_candidate_that_needs_more_memory_than_it_may_have_is_told_so(serving: Serving) -> None:
     endless = serving.model("endless", kind="endless")
 
-    with _asking(serving, num_threads=1) as load, pytest.raises(EngineDied, match=r"(?s)run out of memory.*KV cache"):
+    with (
+        _asking(serving, num_threads=1) as load,
+        pytest.raises(EngineOutOfMemory, match=r"(?s)run out of memory.*KV cache"),
+    ):
         stage(_candidate(serving, endless, "endless"), serving.world)
 
     assert load.failures == []
@@ -135,6 +138,7 @@ def test_a_disk_that_fills_while_staging_is_told_and_nothing_is_left(serving: Se
 
     assert done.returncode == EXIT_TRANSIENT
     assert b"free space, then run again" in done.stderr
+    assert b'"code": "DISK_FULL"' in done.stderr
     _assert_nothing_was_loaded(serving)
 
 

@@ -17,7 +17,7 @@ from ratchet.core.evaluation import EvalReport
 from ratchet.core.rollout import first_state
 from ratchet.core.serving import ServedParts, ServingSettings
 from ratchet.stage.contract import StageInputs, StageSettings
-from ratchet.stage.ready import EngineDied, NotReady, Speechless
+from ratchet.stage.ready import EngineDied, EngineOutOfMemory, NotReady, Speechless
 from ratchet.stage.run import run
 
 
@@ -221,7 +221,7 @@ def test_whatever_goes_wrong_the_candidate_is_unloaded(place: ServingWorld, spoi
 def test_a_process_that_died_is_told_with_its_last_words(place: ServingWorld) -> None:
     _died(place)
 
-    with pytest.raises(EngineDied, match="out of memory"):
+    with pytest.raises(EngineOutOfMemory, match="out of memory"):
         run(inputs(place), place.world)
 
 

@@ -41,7 +41,7 @@ def test_an_upload_that_cannot_be_read_says_where(
     with pytest.raises(TerminalError) as caught:
         validate(content, name)
 
-    assert caught.value.exit_code == EXIT_TERMINAL
+    assert (caught.value.exit_code, caught.value.code) == (EXIT_TERMINAL, "DATA_REFUSED")
     assert all(word in str(caught.value) for word in [name, *words]), str(caught.value)
     assert "Traceback" not in str(caught.value)
 

@@ -35,33 +35,34 @@ def test_a_step_that_ended_by_itself_says_so_by_its_exit_code(code: int) -> None
 def test_out_of_memory_is_called_so_and_not_repeated_blindly() -> None:
     how = ending(pod(ended(137, "OOMKilled")), "step")
 
-    assert how.exit_code == 65
+    assert (how.exit_code, how.code) == (65, "OUT_OF_MEMORY")
     assert "OUT OF MEMORY" in how.why
     assert "3072Mi" in how.why
     assert "memory_gib" in how.why
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "said", "code"),
     [
-        (pod(ended(137), reason="Evicted", message="low on disk"), "Evicted"),
-        (pod(ended(143), reason="Shutdown", message="node is going down"), "Shutdown"),
-        (pod(reason="NodeLost", phase="Unknown"), "NodeLost"),
-        (pod(ended(137)), ""),
-        (None, "gone"),
+        (pod(ended(137), reason="Evicted", message="low on disk"), "Evicted", "POD_LOST"),
+        (pod(ended(143), reason="Shutdown", message="node is going down"), "Shutdown", "POD_LOST"),
+        (pod(reason="NodeLost", phase="Unknown"), "NodeLost", "POD_LOST"),
+        (pod(ended(137)), "", None),
+        (None, "gone", "POD_LOST"),
     ],
 )
-def test_what_the_cluster_did_may_be_tried_again(found: dict[str, Any] | None, said: str) -> None:
+def test_what_the_cluster_did_may_be_tried_again(found: dict[str, Any] | None, said: str, code: str | None) -> None:
     how = ending(found, "step")
 
     assert how.exit_code not in (0, 65)
     assert said in how.why
+    assert how.code == code
 
 
 def test_an_image_that_cannot_be_pulled_is_named() -> None:
     how = ending(pod({"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}, phase="Pending"), "step")
 
-    assert how.exit_code == 65
+    assert (how.exit_code, how.code) == (65, "IMAGE_PULL")
     assert "ratchet/train:1" in how.why
     assert "make images" in how.why
 
@@ -72,7 +73,7 @@ def test_a_request_that_no_node_satisfies_is_named_with_what_was_asked() -> None
 
     how = ending(pod(phase="Pending", conditions=conditions), "step")
 
-    assert how.exit_code == 75
+    assert (how.exit_code, how.code) == (75, "POD_UNSCHEDULABLE")
     assert message in how.why
     assert "nvidia.com/gpu=8" in how.why
     assert "gpu=h100" in how.why

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.clients.s3 import S3Bucket, StoreRefused
+from ratchet.clients.s3 import CredentialsExpired, S3Bucket, StoreRefused
 from ratchet.clients.settings import StoreSettings
 from ratchet.clients.store import StoreAway
 
@@ -70,7 +70,7 @@ def _xml(code: str) -> bytes:
         (500, "InternalError", StoreAway),
         (429, "TooManyRequestsException", StoreAway),
         (400, "RequestTimeout", StoreAway),
-        (400, "ExpiredToken", StoreAway),
+        (400, "ExpiredToken", CredentialsExpired),
         (403, "AccessDenied", StoreRefused),
         (403, "SignatureDoesNotMatch", StoreRefused),
         (400, "InvalidRequest", StoreRefused),
