@@ -27,6 +27,14 @@ A step that fails says a code in the last line of its log, in its error record a
 `ratchet explain` tells the newest failure and what to do, `ratchet explain RUN` that of a run,
 `ratchet explain CODE` a row of this page. Exit codes say whether a retry can help: 65 no, 75 yes, 99 there is
 nothing to do.
+
+The closing line is the last of each attempt, whatever its end: the event `ended` with `step`, `key`, `run`, `attempt`,
+`outcome` (done, found, skipped, stopped, failed), `exit_code`, `code`, `wall_seconds`, `peak_memory_mib`, `bytes_read`,
+`bytes_written` (all that the process and its children read and wrote, caches included), and `trace_id` within a trace.
+
+No log, manifest of the intake or error record holds what users wrote, or a secret: rows are named by number, fields
+by name. What an approver has to see, such as an answer that differs from the evaluated one, is in the checks of
+`stage` and `convert` and in the decision report.
 """
 
 

@@ -13,7 +13,10 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 class Contract(BaseModel):
     """Unknown fields and NaN are refused; instances are hashable when their fields are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    # What users wrote stays out of errors: they name the field, not its value.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), hide_input_in_errors=True
+    )
 
     def canonical_json(self) -> bytes:
         """One spelling for one value: sorted keys, no spaces, UTF-8. This is what digests are taken of."""

@@ -17,6 +17,7 @@ LABEL_NAMES = (
 QUALITY_NAME = "quality_score"
 CHAT_NAME = "messages"
 MAX_COLUMNS = 2000
+MAX_NAME_CHARACTERS, MAX_NAME_WORDS = 40, 4
 
 
 class WrongColumns(TerminalError, LookupError):
@@ -88,5 +89,11 @@ def _plain(name: str) -> str:
 
 
 def _list(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(redacted(name)[:40]) for name in names[:20])
+    shown = ", ".join(map(_shown, names[:20]))
     return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown or "no columns"
+
+
+def _shown(name: str) -> str:
+    """Where a file has no header, its first row stands here, and users' texts stay out of errors."""
+    is_name = len(name) <= MAX_NAME_CHARACTERS and name.count(" ") < MAX_NAME_WORDS
+    return repr(redacted(name)) if is_name else f"one of {len(name)} characters, which is no name"

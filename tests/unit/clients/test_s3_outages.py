@@ -7,12 +7,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.fakes.planted import AWS_KEY, EMAIL, leaks, leaks_in
 
+from ratchet.__main__ import main as step
 from ratchet.clients.s3 import CredentialsExpired, S3Bucket, StoreRefused
-from ratchet.clients.settings import StoreSettings
+from ratchet.clients.settings import CONFIG_VARIABLE, OVERRIDES, SECRETS_VARIABLE, StoreSettings
 from ratchet.clients.store import StoreAway
+from ratchet.core.errors import EXIT_TERMINAL
+from ratchet.resolve.contract import ResolveInputs
 
 pytest.importorskip("boto3")
+ROOT = Path(__file__).parents[3]
+ANYTHING = ResolveInputs(line="support", dataset="support", base="tiny", recipe_sha256="0" * 64, min_new_examples=1)
 
 
 @pytest.fixture
@@ -83,6 +89,27 @@ def test_refusals_that_pass_are_told_from_those_that_stay(secrets: Path, status:
 
         with pytest.raises(kind, match=code):
             list(bucket.keys("x"))
+
+
+def test_a_step_whose_credentials_are_refused_tells_none_of_them(
+    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (secrets / "s3_access_key_id").write_text(AWS_KEY)
+    (secrets / "s3_secret_access_key").write_text(EMAIL)
+    told_back = f"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>{AWS_KEY}</AWSAccessKeyId>"
+    handler = type("Handler", (Failing,), {"status": 403, "body": f"{told_back}</Error>".encode()})
+    with _serving(handler) as url:
+        (tmp_path / "ratchet.toml").write_text(f'[store]\nkind = "s3"\nbucket = "b"\nendpoint_url = "{url}"\n')
+        monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
+        monkeypatch.setenv(OVERRIDES["root"], str(ROOT))
+        monkeypatch.setenv(OVERRIDES["state_dir"], str(tmp_path / "state"))
+        monkeypatch.setenv(SECRETS_VARIABLE, str(secrets))
+        exit_code = step(["resolve", ANYTHING.model_dump_json()])
+
+    said = capsys.readouterr().err
+    assert (exit_code, '"code": "STORE_REFUSED"' in said) == (EXIT_TERMINAL, True)
+    assert leaks(said) == []
+    assert leaks_in(tmp_path / "state") == {}
 
 
 def test_half_an_object_is_a_transient_failure_and_leaves_no_file(secrets: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.fakes.planted import PROMPT
 
 from ratchet.evaluate.rows import BadRows, in_order, read_rows
 from ratchet.evaluate.task_file import TaskFile
@@ -25,6 +26,7 @@ def test_rows_are_read_whatever_characters_they_hold(tmp_path):
         ("", "task intent: its data has no rows"),
         ('{"prompt": "a", "answer": "b"}\n{"prompt": "a", "ans', "task intent, row 2: expected a JSON object"),
         ('{"prompt": "a"}\n', "row 1: expected the fields ['answer'], got ['prompt']"),
+        (f'{{"prompt": "{PROMPT}"\n', "row 1: expected a JSON object"),
         ("[1, 2]\n", "row 1: expected the fields ['prompt', 'answer'], got list"),
         (b"\xff\xfe\n", "row 1: expected a JSON object"),
         ('{"prompt": "a", "answer": "b"}\n{"answer": "b", "prompt": "a"}\n', "row 2: the same as row 1; leave one out"),
@@ -38,6 +40,7 @@ def test_rows_that_the_task_cannot_ask_are_refused(tmp_path, content, message):
         read_rows(path, TASK)
 
     assert message in str(refusal.value)
+    assert PROMPT not in str(refusal.value)
 
 
 def test_the_order_depends_on_the_seed_and_the_rows_alone():

@@ -3,10 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.planted import PROMPT, leaks
 
-from ratchet.core.errors import TerminalError
 from ratchet.finetune.detect import LearnedNothing
-from ratchet.finetune.examples import IGNORED, ChatRow, encode, num_tokens, read_rows
+from ratchet.finetune.examples import IGNORED, BadChatTemplate, BadExamples, ChatRow, encode, num_tokens, read_rows
 
 
 class Characters:
@@ -59,8 +59,12 @@ def test_rows_that_all_are_too_long_are_nothing_to_learn_from() -> None:
 
 
 def test_a_template_that_rewrites_the_prompt_is_refused() -> None:
-    with pytest.raises(TerminalError, match="does not begin with its own prompt"):
-        encode(Forgetful(), [row("hi", "yes")], max_seq_len_tokens=64)
+    with pytest.raises(
+        BadChatTemplate, match=r"does not begin with its own prompt.*differ from character 0"
+    ) as refused:
+        encode(Forgetful(), [row(PROMPT, "yes")], max_seq_len_tokens=64)
+
+    assert leaks(str(refused.value)) == []
 
 
 def test_rows_are_read_as_prepare_writes_them(tmp_path: Path) -> None:
@@ -74,18 +78,22 @@ def test_rows_are_read_as_prepare_writes_them(tmp_path: Path) -> None:
     assert read_rows(path) == [row("hi\u2028", "a")]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"prompt": []}', '{"prompt": 1, "completion": []}'])
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", "{}", '{"prompt": []}', '{"prompt": 1, "completion": []}', f'{{"prompt": "{PROMPT}"'],
+)
 def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "train.jsonl"
     path.write_text('{"prompt": [], "completion": []}\n' + line + "\n")
 
-    with pytest.raises(TerminalError, match=r"train\.jsonl line 2"):
+    with pytest.raises(BadExamples, match=r"train\.jsonl line 2") as refused:
         read_rows(path)
+    assert leaks(str(refused.value)) == []
 
 
 def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "validation.jsonl"
     path.write_text("")
 
-    with pytest.raises(TerminalError, match=r"validation\.jsonl has no rows"):
+    with pytest.raises(BadExamples, match=r"validation\.jsonl has no rows"):
         read_rows(path)
