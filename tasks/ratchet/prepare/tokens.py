@@ -38,8 +38,8 @@ class ChatTokenizer:
         for before, after in zip(asked, whole, strict=True):
             if not after.startswith(before):
                 raise BadTemplate(
-                    f"the base's chat template writes a conversation ({len(after)} characters) that does not begin with "
-                    f"its prompt alone ({len(before)}): the model would be asked what it was not trained on; "
+                    f"the base's chat template writes a conversation ({len(after)} characters) that does not begin "
+                    f"with its prompt alone ({len(before)}): the model would be asked what it was not trained on; "
                     "mend it"
                 )
         answers = [after.removeprefix(before) for before, after in zip(asked, whole, strict=True)]

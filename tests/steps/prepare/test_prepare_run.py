@@ -216,7 +216,7 @@ def test_inputs_that_cannot_be_trained_on_are_refused(
     ("template", "error", "words"),
     [
         (CHAT_TEMPLATE.replace("{% for m in messages %}", "{% for m in messages if m['role'] == 'user' %}"),
-         BadTemplate, "does not begin with"),
+         BadTemplate, "does not begin"),
         ("{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}", NothingToLearn,
          "nothing would be trained on"),
         ("", BadModelFolder, "no chat template"),
