@@ -96,4 +96,4 @@ def _list(names: Sequence[str]) -> str:
 def _shown(name: str) -> str:
     """Where a file has no header, its first row stands here, and users' texts stay out of errors."""
     is_name = len(name) <= MAX_NAME_CHARACTERS and name.count(" ") < MAX_NAME_WORDS
-    return repr(redacted(name)) if is_name else f"one of {len(name)} characters, which is no name"
+    return repr(redacted(name)) if is_name else f"a text of {len(name)} characters"
