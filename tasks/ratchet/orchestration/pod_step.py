@@ -11,9 +11,11 @@ from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperato
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import ApiClient, ApiException, V1Pod
 
+from ratchet.clients.cluster import ClusterAway, ClusterRefused
 from ratchet.clients.pod_status import Ending, ending
 from ratchet.clients.settings import Settings, load
 from ratchet.clients.world import World
+from ratchet.core.failures import pointer
 from ratchet.core.memo import Manifest
 from ratchet.orchestration import pods
 from ratchet.orchestration.operator import concluded, found, publish, told_to_airflow, work_of, xcom_of
@@ -185,20 +187,23 @@ def _push(context: Any, manifest: Manifest) -> None:
 
 def _refused(error: ApiException) -> AirflowException:
     """A permission that is missing is named by the API server itself: verb, resource, namespace and who asked."""
-    if error.status == 403 and "exceeded quota" in _message(error):
-        return AirflowException(
-            f"the namespace is full for now: {_message(error)}. A retry may help; else raise `quota` of helm/platform"
-        )
-    if error.status == 403 and "PodSecurity" in _message(error):
-        return AirflowFailException(f"the namespace does not admit the pod: {_message(error)}")
-    if error.status in (401, 403):
-        return AirflowFailException(
-            f"the cluster refuses: {_message(error)}. Chart helm/platform has the role `ratchet-launcher`: bind it to "
-            "whoever Airflow is on the cluster"
-        )
-    if error.status in (404, 422, 400):
-        return AirflowFailException(f"the cluster does not take the pod: {_message(error)}")
-    return AirflowException(f"the cluster's API answers {error.status}: {_message(error)}; a retry may help")
+    kind, said, code = _read(error.status, _message(error))
+    return kind(f"{said}\n{pointer(code)}")
+
+
+def _read(status: int, message: str) -> tuple[type[AirflowException], str, str]:
+    """What Airflow is to do, in which words, and the failure's code."""
+    if status == 403 and "exceeded quota" in message:
+        remedy = "A retry may help; else raise `quota` of helm/platform"
+        return AirflowException, f"the namespace is full for now: {message}. {remedy}", "POD_UNSCHEDULABLE"
+    if status == 403 and "PodSecurity" in message:
+        return AirflowFailException, f"the namespace does not admit the pod: {message}", ClusterRefused.code
+    if status in (401, 403):
+        remedy = "Chart helm/platform has the role `ratchet-launcher`: bind it to whoever Airflow is on the cluster"
+        return AirflowFailException, f"the cluster refuses: {message}. {remedy}", ClusterRefused.code
+    if status in (404, 422, 400):
+        return AirflowFailException, f"the cluster does not take the pod: {message}", ClusterRefused.code
+    return AirflowException, f"the cluster's API answers {status}: {message}; a retry may help", ClusterAway.code
 
 
 def _message(error: ApiException) -> str:

@@ -198,6 +198,7 @@ def test_a_refusal_repeats_the_clusters_own_words_and_names_the_role() -> None:
     assert isinstance(refused, AirflowFailException)
     assert 'cannot create resource "pods"' in str(refused)
     assert "ratchet-launcher" in str(refused)
+    assert str(refused).endswith("`ratchet explain CLUSTER_REFUSED`")
 
 
 def test_a_full_namespace_is_no_missing_permission() -> None:
@@ -208,6 +209,7 @@ def test_a_full_namespace_is_no_missing_permission() -> None:
 
     assert type(refused) is AirflowException  # tried again
     assert "exceeded quota: ratchet" in str(refused)
+    assert str(refused).endswith("`ratchet explain POD_UNSCHEDULABLE`")
 
 
 @pytest.mark.parametrize("chosen", ["kubeconfig", "in_cluster"])
