@@ -24,6 +24,8 @@ _BAR = 30
 class NoSuchRun(TerminalError, LookupError):
     """No span of that run is on this machine."""
 
+    code = "REFUSED"
+
 
 @dataclass(frozen=True)
 class Span:

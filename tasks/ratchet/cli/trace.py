@@ -26,6 +26,8 @@ _ANSWER_PREFIXES = ("chatcmpl-", "cmpl-")
 class Untraceable(TerminalError, LookupError):
     """Nothing here knows the answer, or the release."""
 
+    code = "REFUSED"
+
 
 @dataclass(frozen=True)
 class Origin:

@@ -11,6 +11,7 @@ from ratchet.clients.pod_status import Ending
 from ratchet.clients.store import DigestMismatch, StoreAway
 from ratchet.core.errors import NothingToDo, RatchetError
 from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.telemetry import RunTrace
 from ratchet.monitor.contract import MonitorInputs
 from ratchet.orchestration.operator import StepOperator, failure, record_of, sealed, told_to_airflow, xcom_of
 from ratchet.orchestration.runtime import Work
@@ -58,7 +59,7 @@ def test_a_record_of_an_older_version_is_told_without_a_code() -> None:
 
 @pytest.fixture
 def work() -> Work:
-    return Work(STEPS["finetune"], ANY_INPUTS, "1" * 64, "run-1", "2")
+    return Work(STEPS["finetune"], ANY_INPUTS, "1" * 64, "run-1", "2", RunTrace.of("release_support", "run-1"))
 
 
 @pytest.mark.parametrize(
