@@ -25,7 +25,7 @@ from ratchet.validate.contract import DataRules, ValidateInputs
 from ratchet.validate.judge import JudgedRows
 from ratchet.validate.policy import actions_of
 from ratchet.validate.rules import row_rules
-from ratchet.validate.screens.all import SCREENS
+from ratchet.validate.screens.all import screens_of
 from ratchet.validate.sql import quoted
 from ratchet.validate.upload import open_upload
 
@@ -113,7 +113,7 @@ def scan_into_a_table(path: Path) -> None:
 def rules_and_statistics(path: Path) -> None:
     rules = row_rules(RULES)
     with tempfile.TemporaryDirectory() as scratch:
-        actions = actions_of((*rules, *SCREENS), {})
+        actions = actions_of((*rules, *screens_of(RULES, {})), {})
         with JudgedRows(Path(scratch), actions, RULES.max_upload_bytes) as rows:
             rows.judge(open_upload(path, path.name, RULES.max_upload_bytes), None, None, rules)
             rows.screen((), None)

@@ -1,10 +1,12 @@
 """One DuckDB pass over an upload: every row gets its reasons, then goes to the accepted or the quarantined rows.
 
-Tables: `judged` has the file's rows in order, with the row rules that each breaks (`reasons` to leave it out,
-`warnings` to keep it); `found` what the screens found. The view `verdicts` joins both.
+Tables: `judged` has the file's rows in order, with the row rules that each breaks (`broken`, one bit each: a list is
+slow, and most rows break none); `found` what the screens found, and `screened` the same by row. The view `verdicts`
+joins both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,6 +45,7 @@ class JudgedRows:
         self._actions = actions
         self._max_bytes = max_bytes
         self._source: Source
+        self._rules: Sequence[RowRule] = ()
         self._db: Any = duckdb.connect(":memory:")
         self._db.execute(f"SET memory_limit = '{_MEMORY_LIMIT}'")
         self._db.execute(f"SET temp_directory = {quoted(str(scratch / 'spill'))}")
@@ -80,30 +83,33 @@ class JudgedRows:
     def screen(self, screens: Iterable[Screen], previous: Path | None) -> None:
         """Look at the rows that the row rules keep; once, after the pass. `previous`: JSON lines of Row."""
         self._db.execute(f"CREATE TABLE previous AS {_version(previous)}")
-        self._db.execute("""
+        self._db.execute(f"""
             CREATE VIEW rows AS
-            SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE len(reasons) = 0
-        """)
+            SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE {self._kept()}
+        """)  # noqa: S608
         self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, action VARCHAR, detail VARCHAR)")
         for screen in screens:
             if (action := self._actions[screen.reason]) != "off":
                 self._apply(screen, action)
         self._db.execute("""
+            CREATE TABLE screened AS
+            SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (action = 'quarantine') AS left_out,
+                list(reason ORDER BY rowid) FILTER (action = 'warn') AS warned,
+                list(reason ORDER BY rowid) FILTER (action = 'redact') AS redacted,
+                list(detail ORDER BY rowid) FILTER (action = 'quarantine') AS details
+            FROM found GROUP BY row
+        """)
+        self._db.execute(f"""
             CREATE VIEW verdicts AS
             SELECT judged.rowid + 1 AS row, text, label, quality_score, fields,
                 list_concat(CASE WHEN problem IS NULL THEN [] ELSE [problem] END, coalesce(details, [])) AS details,
-                list_concat(reasons, coalesce(left_out, [])) AS reasons,
-                list_concat(warnings, coalesce(warned, [])) AS warnings,
-                coalesce(redacted, []) AS redactions
-            FROM judged LEFT JOIN (
-                SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (action = 'quarantine') AS left_out,
-                    list(reason ORDER BY rowid) FILTER (action = 'warn') AS warned,
-                    list(reason ORDER BY rowid) FILTER (action = 'redact') AS redacted,
-                    list(detail ORDER BY rowid) FILTER (action = 'quarantine') AS details
-                FROM found GROUP BY row
-            ) ON found_row = judged.rowid + 1
-        """)
-        self._db.execute("CREATE VIEW accepted AS SELECT * FROM verdicts WHERE len(reasons) = 0")
+                list_concat({self._named("quarantine")}, coalesce(left_out, [])) AS reasons,
+                list_concat({self._named("warn")}, coalesce(warned, [])) AS warnings,
+                coalesce(redacted, []) AS redactions,
+                {self._kept()} AND left_out IS NULL AS is_accepted, broken = 0 AND found_row IS NULL AS is_clean
+            FROM judged LEFT JOIN screened ON found_row = judged.rowid + 1
+        """)  # noqa: S608
+        self._db.execute("CREATE VIEW accepted AS SELECT * FROM verdicts WHERE is_accepted")
 
     def _apply(self, screen: Screen, action: Action) -> None:
         if screen.prepare:
@@ -117,17 +123,18 @@ class JudgedRows:
             """)  # noqa: S608
 
     def counts(self, rules: Sequence[Rule]) -> Counts:
-        kept = "count(*) FILTER (len(reasons) = 0"
-        num_read, num_accepted, num_quarantined, num_redacted, num_warned = self.ask(
-            f"SELECT count(*), {kept}), count(*) FILTER (len(reasons) > 0), {kept} AND len(redactions) > 0), "  # noqa: S608
-            f"{kept} AND len(warnings) > 0) FROM verdicts"
-        )[0]
+        """Clean rows are only counted: the lists of their reasons are empty."""
+        [[num_read]] = self.ask("SELECT count(*) FROM judged")
+        [[num_quarantined, num_redacted, num_warned]] = self.ask(
+            "SELECT count(*) FILTER (NOT is_accepted), count(*) FILTER (is_accepted AND len(redactions) > 0), "
+            "count(*) FILTER (is_accepted AND len(warnings) > 0) FROM verdicts WHERE NOT is_clean"
+        )
         broken = {
             reason: (num_rows, tuple(examples))
             for reason, num_rows, examples in self.ask(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
                 "FROM (SELECT row, unnest(list_concat(reasons, redactions, warnings)) AS reason FROM verdicts "
-                "WHERE len(reasons) + len(redactions) + len(warnings) > 0) GROUP BY reason"
+                "WHERE NOT is_clean) GROUP BY reason"
             )
         }
         reasons = []
@@ -138,18 +145,18 @@ class JudgedRows:
                 ReasonCount(reason=rule.reason, rule=rule.words, action=action, num_rows=num_rows, examples=examples)
             )
         labels = self.ask(f"""
-            SELECT label, count(*) AS num_rows, count(*) OVER () FROM accepted
+            SELECT label, count(*) AS num_rows, count(*) OVER (), sum(count(*)) OVER ()::BIGINT FROM accepted
             GROUP BY label ORDER BY num_rows DESC, label LIMIT {_MOST_LABELS}
         """)  # noqa: S608
         return Counts(
             num_read=num_read,
-            num_accepted=num_accepted,
+            num_accepted=labels[0][3] if labels else 0,
             num_quarantined=num_quarantined,
             num_redacted=num_redacted,
             num_warned=num_warned,
             reasons=tuple(reasons),
             num_labels=labels[0][2] if labels else 0,
-            labels=tuple((label, num_rows) for label, num_rows, _ in labels),
+            labels=tuple((label, num_rows) for label, num_rows, *_ in labels),
         )
 
     def write_accepted(self, target: Path) -> Path:
@@ -167,7 +174,7 @@ class JudgedRows:
                 FROM (SELECT *, row_number() OVER () AS number FROM {again.relation})
                 WHERE number IN (SELECT row FROM found WHERE action = 'quarantine')
             ) ON number = row
-            WHERE len(reasons) > 0 ORDER BY row
+            WHERE NOT is_accepted ORDER BY row
         """  # noqa: S608
         return self._copy(query, target)
 
@@ -175,7 +182,7 @@ class JudgedRows:
         # With several threads DuckDB's JSON reader now and then gives the last line before the others.
         self._db.execute("SET threads = 1")
         try:
-            self._judge(jsonl_source(upload.path, columns), rules)
+            self._judge(jsonl_source(upload.path, columns), upload.signs, rules)
         except duckdb.InvalidInputException as error:
             raise bad_json_line(upload, str(error)) from None
 
@@ -183,12 +190,12 @@ class JudgedRows:
         self, upload: Upload, delimiter: str, names: list[str], columns: Columns, rules: Sequence[RowRule]
     ) -> None:
         try:
-            self._judge(csv_source(upload.path, delimiter, names, columns, tidied=False), rules)
+            self._judge(csv_source(upload.path, delimiter, names, columns, tidied=False), upload.signs, rules)
         except duckdb.InvalidInputException:
             # Rows of other widths, mixed line breaks, bad quotes: the slow reader mends the file or says where.
             tidied = self._scratch / "tidied.csv"
             tidy_csv(upload, delimiter, len(names), tidied)
-            self._judge(csv_source(tidied, delimiter, names, columns, tidied=True), rules)
+            self._judge(csv_source(tidied, delimiter, names, columns, tidied=True), upload.signs, rules)
 
     def _judge_parquet(
         self, upload: Upload, types: Mapping[str, str], columns: Columns, rules: Sequence[RowRule]
@@ -196,18 +203,18 @@ class JudgedRows:
         parquet.refuse_wrong_types(types, columns, upload.name)
         parquet.refuse_a_bomb(self._db, upload, types, self._max_bytes)
         try:
-            self._judge(parquet_source(parquet.relation(upload), types, columns), rules)
+            self._judge(parquet_source(parquet.relation(upload), types, columns), upload.signs, rules)
         except duckdb.Error as error:
             raise parquet.bad_parquet(upload, error) from None
 
-    def _judge(self, source: Source, rules: Sequence[RowRule]) -> None:
-        self._source = source
+    def _judge(self, source: Source, signs: AbstractSet[str] | None, rules: Sequence[RowRule]) -> None:
+        self._source, self._rules = source, rules
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT text, label, quality_score, reasons, warnings, coalesce(malformed, conversation) AS problem,
-                CASE WHEN len(reasons) > 0 THEN {source.fields} END AS fields
+            SELECT text, label, quality_score, broken, coalesce(malformed, conversation) AS problem,
+                CASE WHEN NOT {self._kept()} THEN {source.fields} END AS fields
             FROM (
-                SELECT *, {self._broken(rules, "quarantine")} AS reasons, {self._broken(rules, "warn")} AS warnings
+                SELECT *, {self._broken(signs)} AS broken
                 FROM (
                     SELECT *, {source.malformed} AS malformed, {source.conversation} AS conversation,
                         {_trimmed(source.text)} AS text,
@@ -218,13 +225,28 @@ class JudgedRows:
             )
         """)  # noqa: S608
 
-    def _broken(self, rules: Sequence[RowRule], action: Action) -> str:
-        """SQL for the list of those rules with this action that a row breaks. Most rows keep all: lists are slow."""
-        chosen = [rule for rule in rules if self._actions[rule.reason] == action]
-        keeps_all = " AND ".join(f"({rule.keeps_sql})" for rule in chosen) or "true"
-        verdicts = ", ".join(f"CASE WHEN NOT ({rule.keeps_sql}) THEN '{rule.reason}' END" for rule in chosen)
-        broken = f"list_filter([{verdicts}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
-        return f"CASE WHEN {keeps_all} THEN [] ELSE {broken} END"
+    def _bits(self, *actions: Action) -> dict[str, int]:
+        """By the reason of the row rules with these actions: its bit in `broken`."""
+        reasons = [rule.reason for rule in self._rules]
+        return {reason: 1 << place for place, reason in enumerate(reasons) if self._actions[reason] in actions}
+
+    def _broken(self, signs: AbstractSet[str] | None) -> str:
+        """SQL for the bits of the rules that a row breaks. Most rows keep all."""
+        bits = self._bits("quarantine", "warn")
+        keeps = {rule.reason: f"({rule.keeps(signs)})" for rule in self._rules if rule.reason in bits}
+        broken = " + ".join(f"CASE WHEN {sql} THEN 0 ELSE {bits[reason]} END" for reason, sql in keeps.items())
+        return f"CASE WHEN {' AND '.join(keeps.values())} THEN 0 ELSE {broken} END::USMALLINT"
+
+    def _kept(self) -> str:
+        """SQL: no row rule leaves this row out."""
+        return f"(broken & {sum(self._bits('quarantine').values())} = 0)"
+
+    def _named(self, action: Action) -> str:
+        """SQL for the list of the row rules with this action that a row breaks."""
+        bits = self._bits(action)
+        named = ", ".join(f"CASE WHEN broken & {bit} > 0 THEN '{reason}' END" for reason, bit in bits.items())
+        broken = f"list_filter([{named}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
+        return f"CASE WHEN broken & {sum(bits.values())} = 0 THEN [] ELSE {broken} END"
 
     def _refuse_a_cut_row(self, upload: Upload, label_is_last: bool) -> None:
         """A CSV file cut inside its last field still parses. One that ends with a label of other rows is whole."""
@@ -255,5 +277,7 @@ def _version(rows: Path | None) -> str:
 def _trimmed(field: str) -> str:
     """NULL when blank. Trimming a set of characters is slow, and most fields begin and end with printable ASCII."""
     value = f"CAST({field} AS VARCHAR)"
-    plain = " AND ".join(f"{value}[{end}] BETWEEN '!' AND '~'" for end in (1, -1))
+    last = f"{value}[-1]"  # to take it costs more than to count characters, so this is done once where it can be
+    ends_plain = f"{last} > ' ' AND (strlen({value}) = length({value}) OR {last} <= '~')"
+    plain = f"{value} BETWEEN '!' AND '~' AND {ends_plain}"
     return f"CASE WHEN {plain} THEN {value} ELSE nullif(trim({value}, {_BLANKS}), '') END"

@@ -6,12 +6,13 @@ the right shape).
 It is never NULL itself, and a row that lacks a value breaks one rule only: the one that says so.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ratchet.validate.contract import Action, DataRules
 from ratchet.validate.policy import ANY_ACTION, ONLY_QUARANTINE
+from ratchet.validate.signs import CONTROL_SIGNS, MARK_SIGNS
 
-# Tab, line feed and carriage return are how people write; all else below U+0020, and U+007F to U+009F, is not.
 CONTROL_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
 # <|im_start|> and its kin, also in spaced and full-width forms; Llama's and Mistral's brackets, Gemma's turns, the
 # thoughts and tool calls of Qwen and DeepSeek, and the sentence marks of older models: in a user's text a tokenizer
@@ -21,14 +22,27 @@ TEMPLATE_MARK = (
     r"\s?[\]］]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|text|image|utterance)>"
     r"|</?(?:think|tool_call|tool_response|tools)>"
 )
+# To look for one character is much faster than matching, but not to look for all that are no text.
+_MOST_LOOKED_FOR = 8
 
 
 @dataclass(frozen=True)
 class RowRule:
+    """`signs`: characters one of which stands in text or label of every row that breaks the rule; none: who knows."""
+
     reason: str
     words: str
     keeps_sql: str
     actions: tuple[Action, ...] = ANY_ACTION
+    signs: str = ""
+
+    def keeps(self, held: AbstractSet[str] | None) -> str:
+        """The same SQL, for a file that holds no other signs than these (None: not known)."""
+        signs = [sign for sign in self.signs if held is None or sign in held]
+        if not self.signs or len(signs) > _MOST_LOOKED_FOR:
+            return self.keeps_sql
+        likely = [f"contains({column}, chr({ord(sign)}))" for column in ("text", "label") for sign in signs]
+        return f"CASE WHEN {' OR '.join(likely)} THEN {self.keeps_sql} ELSE true END" if likely else "true"
 
 
 def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
@@ -68,29 +82,27 @@ def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
             "control_character",
             "no control characters in text and label, except tabs and line breaks",
             CONTROL_CHARACTER,
+            CONTROL_SIGNS,
         ),
         _never(
             "template_token",
             "no chat-template tokens such as <|im_start|> in text and label",
             TEMPLATE_MARK,
-            first="<[＜［",
+            MARK_SIGNS,
         ),
     )
 
 
 def _length(column: str, least: int, most: int) -> RowRule:
+    # A character has up to four bytes. To count bytes costs nothing, and says enough of most values.
+    enough = f"strlen({column}) BETWEEN {4 * least} AND {most}"
     return RowRule(
         f"{column}_length",
         f"{column} has {least} to {most} characters, without the space around it",
-        f"{column} IS NULL OR length({column}) BETWEEN {least} AND {most}",
+        f"{column} IS NULL OR {enough} OR length({column}) BETWEEN {least} AND {most}",
     )
 
 
-def _never(reason: str, words: str, pattern: str, first: str = "") -> RowRule:
-    """`first`: characters that a match must begin with; looking for these is much faster than matching."""
-    likely = " OR ".join(f"contains({{0}}, '{character}')" for character in first) or "true"
-    found = " OR ".join(
-        f"CASE WHEN {likely.format(column)} THEN regexp_matches({column}, '{pattern}') END"
-        for column in ("text", "label")
-    )
-    return RowRule(reason, words, f"NOT coalesce({found}, false)")
+def _never(reason: str, words: str, pattern: str, signs: str) -> RowRule:
+    found = " OR ".join(f"regexp_matches({column}, '{pattern}')" for column in ("text", "label"))
+    return RowRule(reason, words, f"NOT coalesce({found}, false)", signs=signs)

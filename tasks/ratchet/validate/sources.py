@@ -35,7 +35,8 @@ def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Column
     # strict, nothing guessed: a row that DuckDB would have to mend goes to the slow reader, which says what it did
     options = (
         f"header = true, auto_detect = false, strict_mode = true, delim = {quoted(delimiter)}, "
-        f"quote = '\"', escape = '\"', max_line_size = {MAX_LINE_BYTES}"
+        # By default it takes sixteen times the longest line into memory.
+        f"quote = '\"', escape = '\"', max_line_size = {MAX_LINE_BYTES}, buffer_size = {MAX_LINE_BYTES}"
     )
     width = f"json_array_length(odd) || ' fields, where the header has {len(names)}'"
     return Source(

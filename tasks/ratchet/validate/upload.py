@@ -3,7 +3,9 @@
 import codecs
 import contextlib
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ratchet.core.refs import CHUNK_BYTES
@@ -17,6 +19,7 @@ from ratchet.validate.formats import (
     refuse_other_packing,
 )
 from ratchet.validate.packing import chunks
+from ratchet.validate.signs import signs_in
 
 MAX_LINE_BYTES = 64 << 20
 
@@ -27,7 +30,8 @@ _TOO_LARGE = "send it in parts, or raise max_upload_bytes in the recipe's rules"
 class Upload:
     """A readable upload: Parquet with a footer, or UTF-8 without byte order mark or NUL, not empty.
 
-    `num_bytes` is the size of `path`: of what was unpacked.
+    `num_bytes` is the size of `path`: of what was unpacked. `signs` are those (validate/signs.py) that its values
+    may hold; None where the bytes do not tell.
     """
 
     path: Path
@@ -35,6 +39,7 @@ class Upload:
     kind: Kind
     num_bytes: int
     ends_with_line_break: bool
+    signs: frozenset[str] | None
 
 
 def open_upload(path: Path, name: str, max_bytes: int) -> Upload:
@@ -64,12 +69,12 @@ def _open_parquet(path: Path, name: str, form: Format, head: bytes) -> Upload:
         raise BadUpload(
             f"{name}: the file ends at byte {num_bytes} with {tail!r} instead of {PARQUET_MARK!r}: {CUT_OFF}"
         )
-    return Upload(path, name, "parquet", num_bytes, ends_with_line_break=True)
+    return Upload(path, name, "parquet", num_bytes, ends_with_line_break=True, signs=None)
 
 
 def _open_text(path: Path, name: str, form: Format, max_bytes: int) -> Upload:
-    text = _Text(name, form.kind, max_bytes)
-    content = chunks(path, name, form.packing)
+    read = partial(chunks, path, name, form.packing)
+    text, content = _Text(name, form.kind, max_bytes, read), read()
     first = next(content, b"")
     refuse_other_content(first, name, form)
     has_mark = first.startswith(codecs.BOM_UTF8)
@@ -80,26 +85,31 @@ def _open_text(path: Path, name: str, form: Format, max_bytes: int) -> Upload:
             if copy:
                 copy.write(chunk[len(codecs.BOM_UTF8) :] if has_mark and number == 0 else chunk)
     text.end()
-    return Upload(copied or path, name, form.kind, text.offset - 3 * has_mark, text.last in b"\r\n")
+    signs = frozenset(text.signs) if form.kind == "csv" else None  # JSON may write them as escapes
+    return Upload(copied or path, name, form.kind, text.offset - 3 * has_mark, text.last in b"\r\n", signs)
 
 
 class _Text:
-    """Looks at the bytes of a text file as they come. `offset` counts them, `last` is the newest."""
+    """Looks at the bytes of a text file as they come. `offset` counts them, `last` is the newest.
 
-    def __init__(self, name: str, kind: Kind, max_bytes: int) -> None:
+    `read` gives them once more, for the number of a line: to count the lines of every file costs more than to look.
+    """
+
+    def __init__(self, name: str, kind: Kind, max_bytes: int, read: Callable[[], Iterator[bytes]]) -> None:
         self.offset, self.last = 0, b""
-        self._name, self._max_bytes = name, max_bytes
+        self.signs: set[str] = set()
+        self._name, self._max_bytes, self._read = name, max_bytes, read
         self._line_breaks = (b"\n", b"\r") if kind == "csv" else (b"\n",)
         self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._num_lines, self._line_start, self._blank = 1, 0, True
+        self._line_start, self._blank = 0, True
 
     def take(self, chunk: bytes) -> None:
         """Raises BadUpload at the first byte that is wrong."""
-        self._decode(chunk)
+        self.signs |= signs_in(self._decode(chunk))
         if (nul := chunk.find(b"\0")) >= 0:
             raise BadUpload(
-                f"{self._name}: a NUL byte at byte {self.offset + nul} (line {self._line_of(chunk, nul)}): expected "
-                "text; export the file again as UTF-8, or remove the byte"
+                f"{self._name}: a NUL byte at byte {self.offset + nul} (line {self._line_of(self.offset + nul)}): "
+                "expected text; export the file again as UTF-8, or remove the byte"
             )
         self._follow_lines(chunk)
         self._blank = self._blank and not chunk.removeprefix(codecs.BOM_UTF8).strip()
@@ -115,12 +125,13 @@ class _Text:
                 f"{self._name}: the file is empty ({self.offset} bytes): expected a header and rows, or JSON lines"
             )
 
-    def _decode(self, chunk: bytes, final: bool = False) -> None:
+    def _decode(self, chunk: bytes, final: bool = False) -> str:
         pending = self._decoder.getstate()[0]
         try:
-            self._decoder.decode(chunk, final=final)
+            return self._decoder.decode(chunk, final=final)
         except UnicodeDecodeError as error:
-            at, line = self.offset - len(pending) + error.start, self._line_of(pending + chunk, error.start)
+            at = self.offset - len(pending) + error.start
+            line = self._line_of(at)
             raise BadUpload(
                 f"{self._name}: the file ends at byte {at} (line {line}) inside a character: {CUT_OFF}"
                 if final
@@ -128,17 +139,23 @@ class _Text:
                 "submit it again"
             ) from None
 
-    def _line_of(self, chunk: bytes, at: int) -> int:
-        return self._num_lines + chunk.count(b"\n", 0, at)
+    def _line_of(self, at: int) -> int:
+        line = 1
+        for chunk in self._read():
+            line += chunk.count(b"\n", 0, at)
+            at -= len(chunk)
+            if at <= 0:
+                break
+        return line
 
     def _follow_lines(self, chunk: bytes) -> None:
         ends = [at for mark in self._line_breaks if (at := chunk.find(mark)) >= 0]
         longest = self.offset + min(ends, default=len(chunk)) - self._line_start
         if longest > MAX_LINE_BYTES:
+            line = self._line_of(self._line_start)
             raise BadUpload(
-                f"{self._name}: line {self._num_lines}, which starts at byte {self._line_start}, is longer than "
-                f"{MAX_LINE_BYTES} bytes: expected one row a line; is a line break or a closing quote missing?"
+                f"{self._name}: line {line}, which starts at byte {self._line_start}, is longer than {MAX_LINE_BYTES} "
+                "bytes: expected one row a line; is a line break or a closing quote missing?"
             )
         if ends:
             self._line_start = self.offset + max(map(chunk.rfind, self._line_breaks)) + 1
-        self._num_lines += chunk.count(b"\n")
