@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from ratchet.clients import manifests
+from ratchet.clients.files import told_when_full
 from ratchet.clients.settings import load
 from ratchet.clients.traces import traced
 from ratchet.clients.world import World
@@ -90,7 +91,8 @@ def _find_or_do(step: Step, inputs: Contract, world: World, closing: Closing, ke
     log.info("started", extra={"step": step.name, "key": key[:12]})
     started_at, clock = datetime.now(UTC), time.monotonic()
     try:
-        outputs = _runner(step)(inputs, world)
+        with told_when_full(settings.state):
+            outputs = _runner(step)(inputs, world)
     except BaseException as error:
         _record(world, closing, key, error)
         raise

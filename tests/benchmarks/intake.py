@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +39,23 @@ SIZES = (10_000, 100_000)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--big", type=int, default=0, help="also the peak memory at this size, such as 10000000")
+    parser.add_argument("--big", type=int, default=0, help="and the memory at this size, such as 10000000")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--child", help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=CHILDREN, help=argparse.SUPPRESS)
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(step(Path(options.child))))
+        print(json.dumps(cost_of(CHILDREN[options.child], options.file)))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print("| what | rows | seconds of CPU | rows/s | against the second |\n|---|---|---|---|---|")
         speed(folder, options.rows, options.rounds)
-        print("\n| the whole step, rows | peak memory, MiB | seconds of CPU |\n|---|---|---|")
+        print("\n| what, in a process of its own | rows | peak memory, MiB | seconds of CPU |\n|---|---|---|---|")
         for size in (*SIZES, options.rows, *([options.big] if options.big else [])):
-            memory(folder, size)
+            memory(folder, "without screens", size)
+        for size in SIZES:
+            memory(folder, "the whole step", size)
 
 
 def speed(folder: Path, num_rows: int, rounds: int) -> None:
@@ -110,7 +114,7 @@ def scan_into_a_table(path: Path) -> None:
     duckdb.connect(":memory:").execute(f"CREATE TABLE kept AS SELECT text, label FROM {relation(path)}")
 
 
-def rules_and_statistics(path: Path) -> None:
+def rules_and_statistics(path: Path, write: bool = False) -> None:
     rules = row_rules(RULES)
     with tempfile.TemporaryDirectory() as scratch:
         actions = actions_of((*rules, *screens_of(RULES, {})), {})
@@ -118,6 +122,9 @@ def rules_and_statistics(path: Path) -> None:
             rows.judge(open_upload(path, path.name, RULES.max_upload_bytes), None, None, rules)
             rows.screen((), None)
             rows.counts(rules)
+            if write:
+                rows.write_accepted(Path(scratch) / "accepted")
+                rows.write_quarantine(Path(scratch) / "quarantine")
 
 
 def great_expectations(path: Path) -> None:
@@ -145,26 +152,35 @@ def great_expectations(path: Path) -> None:
     assert batch.validate(gx.ExpectationSuite(name="rows", expectations=known)).success
 
 
-def memory(folder: Path, num_rows: int) -> None:
+def memory(folder: Path, what: str, num_rows: int) -> None:
     """In a process of its own, which has never held anything else."""
     path = made(folder, num_rows)
-    command = [sys.executable, "-m", "tests.benchmarks.intake", "--child", str(path)]
+    command = [sys.executable, "-m", "tests.benchmarks.intake", "--child", what, "--file", str(path)]
     done = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(f"| {num_rows:,} | {done['peak_mib']:,.0f} | {done['cpu_seconds']:.1f} |", flush=True)
+    print(f"| {what} | {num_rows:,} | {done['peak_mib']:,.0f} | {done['cpu_seconds']:.1f} |", flush=True)
     path.unlink()
 
 
-def step(path: Path) -> dict[str, float]:
+def cost_of(work: Callable[[Path], None], path: Path) -> dict[str, float]:
+    work(path)
+    # Not getrusage: its peak is also that of the process this one was forked from.
+    peak = next(line for line in Path("/proc/self/status").read_text("ascii").splitlines() if line.startswith("VmHWM"))
+    return {"peak_mib": int(peak.split()[1]) / 1024, "cpu_seconds": time.process_time()}
+
+
+def step(path: Path) -> None:
     """The whole step with its screens and Great Expectations, as a release runs it."""
     from ratchet.validate.run import run
 
     with tempfile.TemporaryDirectory() as state:
         world = World(Settings(root=Path(state)), Path(state) / "work")
         run(ValidateInputs(upload=world.store.put_file(path), file_name=path.name, rules=RULES), world)
-    # Not getrusage: its peak is also that of the process this one was forked from.
-    peak = next(line for line in Path("/proc/self/status").read_text("ascii").splitlines() if line.startswith("VmHWM"))
-    return {"peak_mib": int(peak.split()[1]) / 1024, "cpu_seconds": time.process_time()}
 
+
+CHILDREN: dict[str, Callable[[Path], None]] = {
+    "without screens": partial(rules_and_statistics, write=True),
+    "the whole step": step,
+}
 
 if __name__ == "__main__":
     main()

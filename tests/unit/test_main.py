@@ -1,6 +1,7 @@
 """The entry point of every step: exit codes, manifests, error records, and work that is found again."""
 
 import json
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,33 @@ def test_a_library_that_prints_does_not_get_between_the_outputs(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["word"] == "hello"
     assert "View run" in captured.err
+
+
+def test_a_disk_that_fills_up_is_worth_a_retry_and_says_where(
+    project: Path, echo: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def large(inputs: EchoInputs) -> EchoOutputs:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+        try:
+            (project / "large").write_bytes(b"x" * 2000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        return EchoOutputs(word=inputs.word)
+
+    echo(large)
+
+    assert main('{"word": "hello"}') == 75
+    assert "bytes are free there: free space (or raise the quota), then run again" in capsys.readouterr().err
+    [record] = records(project, ErrorRecord, "errors/echo/")
+    assert (record.error, record.exit_code, record.traceback) == ("DiskFull", 75, None)
+
+
+def test_a_file_that_is_not_there_is_no_full_disk(project: Path, echo: Any) -> None:
+    echo(raises(FileNotFoundError(2, "No such file or directory")))
+
+    assert main('{"word": "hello"}') == 65
 
 
 def test_the_same_work_is_found_and_not_run_again(project: Path, echo: Any, calls: list[str]) -> None:

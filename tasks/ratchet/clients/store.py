@@ -4,7 +4,6 @@ blobs/<aa>/<sha256>   immutable content; a folder is a blob that lists its files
 manifests/…, ledger/…, drills/…, notices/…, datasets/…, bases/…, reviews/…, preferences/…   named records, written once
 """
 
-import errno
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+from ratchet.clients.files import NO_SPACE
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import RatchetError, TerminalError, TransientError
 from ratchet.core.log import log
@@ -83,7 +83,6 @@ class StoreFull(StoreAway):
     code = "DISK_FULL"
 
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ABANDONED_SECONDS = 24 * 3600.0
 
 
@@ -95,7 +94,7 @@ def _disk(doing: str) -> Iterator[None]:
     except RatchetError:
         raise
     except OSError as error:
-        full = error.errno in _NO_SPACE
+        full = error.errno in NO_SPACE
         remedy = "free space" if full else "mend the disk or its permissions"
         raise (StoreFull if full else StoreAway)(
             f"cannot {doing}: {error.strerror or error}; {remedy}, then run again: nothing was left half-written"

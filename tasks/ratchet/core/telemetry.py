@@ -55,7 +55,7 @@ def tracing_with(tracer: Tracer) -> Iterator[None]:
 @contextmanager
 def within(traceparent: str | None) -> Iterator[None]:
     """What happens here belongs to that trace, whether or not anything is told of it."""
-    around = TraceContextTextMapPropagator().extract({"traceparent": traceparent or ""})
+    around = TraceContextTextMapPropagator().extract({"traceparent": traceparent or ""}, context.get_current())
     token = context.attach(around)
     try:
         yield

@@ -5,6 +5,7 @@ slow, and most rows break none); `found` what the screens found, and `screened` 
 joins both.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from ratchet.clients.files import NO_SPACE, disk_full
 from ratchet.validate import parquet
 from ratchet.validate.bad_upload import BadUpload
 from ratchet.validate.columns import Columns, find_columns
@@ -31,7 +33,9 @@ from ratchet.validate.upload import Upload
 _BLANKS = "||".join(f"chr({code})" for code in (0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0xA0, 0x3000, 0x200B, 0xFEFF))
 _NUM_EXAMPLES = 3
 _MOST_LABELS = 500  # in prompt/completion data every label is another
-_MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills to the scratch folder
+# DuckDB's words for it: the operating system's, or its own limit on what it spills, nine tenths of the free space.
+_FULL = (*(os.strerror(number) for number in NO_SPACE), "max_temp_directory_size")
+_MEMORY_LIMIT = "512MB"  # beyond it DuckDB spills to the scratch folder
 
 
 class JudgedRows:
@@ -57,6 +61,8 @@ class JudgedRows:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._db.close()
+        if isinstance(error, duckdb.Error) and _is_full(error):
+            raise disk_full(self._scratch, str(error).splitlines()[0]) from error
 
     def judge(
         self, upload: Upload, text_column: str | None, label_column: str | None, rules: Sequence[RowRule]
@@ -205,6 +211,8 @@ class JudgedRows:
         try:
             self._judge(parquet_source(parquet.relation(upload), types, columns), upload.signs, rules)
         except duckdb.Error as error:
+            if _is_full(error):
+                raise
             raise parquet.bad_parquet(upload, error) from None
 
     def _judge(self, source: Source, signs: AbstractSet[str] | None, rules: Sequence[RowRule]) -> None:
@@ -265,6 +273,10 @@ class JudgedRows:
 
     def ask(self, query: str) -> list[Any]:
         return list(self._db.execute(query).fetchall())
+
+
+def _is_full(error: duckdb.Error) -> bool:
+    return any(words in str(error) for words in _FULL)
 
 
 def _version(rows: Path | None) -> str:

@@ -9,6 +9,7 @@ from tests.fakes.events import sha
 from tests.fakes.router import FakeRouter
 
 from ratchet.clients import router as module
+from ratchet.clients.files import DiskFull
 from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, MovedMeanwhile, Router, routes
 from ratchet.clients.settings import Ports
 from ratchet.core.rollout import RouterState, first_state, switched_to, with_canary
@@ -83,7 +84,7 @@ def test_a_write_that_fails_leaves_the_state_that_was_in_force(
     envoy.write(FIRST, envoy.read())
     monkeypatch.setattr("os.fsync", _disk_full)
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFull, match=r"No space left on device; \d+ bytes are free there and \d+ needed: free space"):
         envoy.write(SECOND, envoy.read())
 
     assert envoy.read() == FIRST
