@@ -35,7 +35,7 @@ _NUM_EXAMPLES = 3
 _MOST_LABELS = 500  # in prompt/completion data every label is another
 # DuckDB's words for it: the operating system's, or its own limit on what it spills, nine tenths of the free space.
 _FULL = (*(os.strerror(number) for number in NO_SPACE), "max_temp_directory_size")
-_MEMORY_LIMIT = "512MB"  # beyond it DuckDB spills to the scratch folder
+_MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills to the scratch folder
 
 
 class JudgedRows:
