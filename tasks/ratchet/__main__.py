@@ -91,7 +91,7 @@ def _find_or_do(step: Step, inputs: Contract, world: World, closing: Closing, ke
     log.info("started", extra={"step": step.name, "key": key[:12]})
     started_at, clock = datetime.now(UTC), time.monotonic()
     try:
-        with told_when_full(settings.state):
+        with told_when_full(world.settings.state):
             outputs = _runner(step)(inputs, world)
     except BaseException as error:
         _record(world, closing, key, error)

@@ -16,6 +16,8 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class DiskFull(TransientError, OSError):
     """No space is left where a file is to be written."""
 
+    code = "DISK_FULL"
+
 
 @contextmanager
 def told_when_full(folder: Path, num_bytes: int | None = None) -> Iterator[None]:
