@@ -56,7 +56,7 @@ STEPS = {
     step.name: step
     for step in (
         Step("resolve", ResolveInputs, ResolveOutputs, image="ops", revision=1, acts=True),
-        Step("validate", ValidateInputs, ValidateOutputs, image="data", revision=3),
+        Step("validate", ValidateInputs, ValidateOutputs, image="data", revision=4),
         Step("prepare", PrepareInputs, PrepareOutputs, image="data", revision=1),
         Step("finetune", FinetuneInputs, FinetuneOutputs, image="train", revision=1),
         Step("evaluate", EvaluateInputs, EvaluateOutputs, image="evaluate", revision=4),

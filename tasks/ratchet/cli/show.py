@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ratchet.cli.watch import Run
 from ratchet.clients.airflow import Airflow
@@ -24,11 +25,13 @@ from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
-from ratchet.validate.contract import Changes, ValidateOutputs
+from ratchet.validate.contract import Changes, Example, ValidateOutputs
 
 # Two weekly drills were missed, failed or skipped.
 DRILL_OVERDUE_DAYS = 15
 FAILURE_FRESH_DAYS = 7
+# Of a receipt, so that it stays on one screen; the page has all.
+_EXAMPLE_LINES = 12
 
 
 def quiet(_line: str) -> None:
@@ -121,12 +124,14 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
         f"labels {checked.num_labels}"
     )
     table = Table(box=None, pad_edge=False)
-    for heading in ("rows", "", "reason", "rule", "for example row"):
+    for heading in ("rows", "", "reason", "rule"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
     broken = [reason for reason in checked.reasons if reason.num_rows]
+    num_shown = max(1, _EXAMPLE_LINES // max(1, len(broken)))
     for reason in broken:
         done = {"quarantine": "quarantined", "redact": "redacted", "warn": "kept"}[reason.action]
-        table.add_row(str(reason.num_rows), done, reason.reason, reason.rule, ", ".join(map(str, reason.examples)))
+        shown = "\n".join(map(_example, reason.examples[:num_shown]))
+        table.add_row(str(reason.num_rows), done, reason.reason, Text(f"{reason.rule}\n").append(shown, "dim"))
     if broken:
         console.print(table)
     if checked.num_quarantined:
@@ -148,6 +153,10 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
         f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
         f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
     )
+
+
+def _example(example: Example) -> str:
+    return f"row {example.row}: {example.text}" if example.text else f"row {example.row}"
 
 
 def compared(changes: Changes, console: Console) -> None:

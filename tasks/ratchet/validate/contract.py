@@ -61,14 +61,21 @@ class ValidateInputs(Contract):
     rules: DataRules
 
 
+class Example(Contract):
+    """A row to look at; `text` is the beginning of what it says, on one line, or None where that is private."""
+
+    row: int
+    text: str | None = None
+
+
 class ReasonCount(Contract):
-    """One rule: in words, what happens to rows that break it, how many did, and up to three row numbers to look at."""
+    """One rule: in words, what happens to rows that break it, how many did, and up to three of these to look at."""
 
     reason: str
     rule: str
     action: Action
     num_rows: NonNegativeInt
-    examples: tuple[int, ...]
+    examples: tuple[Example, ...]
 
 
 class Side(Contract):
@@ -102,7 +109,7 @@ class ValidateOutputs(Contract):
     `refusals` says why the batch as a whole is not acceptable; empty when it is.
     """
 
-    contract_version: int = 3
+    contract_version: int = 4
     status: Literal["ACCEPTED", "REFUSED"]
     accepted: FileRef
     quarantine: FileRef

@@ -18,7 +18,7 @@ from ratchet.clients.files import NO_SPACE, disk_full
 from ratchet.validate import parquet
 from ratchet.validate.bad_upload import BadUpload
 from ratchet.validate.columns import Columns, find_columns
-from ratchet.validate.contract import Action, ReasonCount
+from ratchet.validate.contract import Action, Example, ReasonCount
 from ratchet.validate.counts import Counts
 from ratchet.validate.csv_text import csv_header, tidy_csv
 from ratchet.validate.json_lines import bad_json_line, jsonl_names
@@ -136,7 +136,7 @@ class JudgedRows:
             "count(*) FILTER (is_accepted AND len(warnings) > 0) FROM verdicts WHERE NOT is_clean"
         )
         broken = {
-            reason: (num_rows, tuple(examples))
+            reason: (num_rows, tuple(Example(row=row) for row in examples))
             for reason, num_rows, examples in self.ask(
                 f"SELECT reason, count(*), min(row, {_NUM_EXAMPLES}) "  # noqa: S608
                 "FROM (SELECT row, unnest(list_concat(reasons, redactions, warnings)) AS reason FROM verdicts "

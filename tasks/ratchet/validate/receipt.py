@@ -21,7 +21,7 @@ def receipt(
 ) -> dict[str, Any]:
     """Plain JSON data. `labels` are the accepted rows' most frequent labels."""
     return {
-        "schema_version": 3,
+        "schema_version": 4,
         "status": "REFUSED" if refusals else "ACCEPTED",
         "refusals": list(refusals),
         "file": inputs.file_name,

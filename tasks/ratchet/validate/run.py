@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from ratchet.clients.world import World
@@ -11,6 +12,7 @@ from ratchet.validate.bad_upload import plain_name
 from ratchet.validate.changes import changes
 from ratchet.validate.contract import EvaluationSet, ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
+from ratchet.validate.examples import with_texts
 from ratchet.validate.expect import batch_refusals
 from ratchet.validate.judge import JudgedRows
 from ratchet.validate.page import render
@@ -35,6 +37,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
         rows.screen(screens, previous)
         counts = rows.counts((*rules, *screens))
+        counts = replace(counts, reasons=with_texts(rows.ask, counts.reasons, screens, inputs.rules.phone_regions))
         changed = changes(rows.ask, inputs.usual_shifts)
         refusals = batch_refusals(inputs.rules, batch_metrics(counts))
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))

@@ -13,7 +13,7 @@ import pytest
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.refs import FileRef
-from ratchet.validate.contract import DataRules, ValidateInputs, ValidateOutputs
+from ratchet.validate.contract import DataRules, ReasonCount, ValidateInputs, ValidateOutputs
 from ratchet.validate.run import run
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +51,11 @@ def validate(world: World) -> Validate:
         return run(ValidateInputs(upload=world.store.put_bytes(content), file_name=name, rules=rules, **fields), world)
 
     return call
+
+
+def rows_of(reason: ReasonCount) -> tuple[int, ...]:
+    """The numbers of its example rows."""
+    return tuple(example.row for example in reason.examples)
 
 
 def talk(num_rows: int, seed: int = 1) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from tests.steps.validate.conftest import CLEAN, RULES, Validate, as_csv, as_jsonl, lines
+from tests.steps.validate.conftest import CLEAN, RULES, Validate, as_csv, as_jsonl, lines, rows_of
 
 from ratchet.clients.world import World
 from ratchet.validate.screens.personal import hide_personal
@@ -110,7 +110,7 @@ def test_personal_data_is_redacted_in_text_and_label_and_nothing_is_lost(validat
     assert kept[30]["id"] == hashlib.sha256(b"my mail is <email>\0refund").hexdigest()
     assert outputs.num_read == outputs.num_accepted + outputs.num_quarantined == 33
     assert (outputs.num_redacted, outputs.num_warned) == (2, 0)
-    assert {(r.reason, r.action, r.num_rows, r.examples) for r in outputs.reasons if r.num_rows} == {
+    assert {(r.reason, r.action, r.num_rows, rows_of(r)) for r in outputs.reasons if r.num_rows} == {
         ("personal", "redact", 2, (31, 32)),
         ("text_length", "quarantine", 1, (33,)),
     }

@@ -1,7 +1,7 @@
 """Texts that are nearly another text: in the file and against the current version."""
 
 import pytest
-from tests.steps.validate.conftest import CLEAN, Validate, as_csv, as_jsonl
+from tests.steps.validate.conftest import CLEAN, Validate, as_csv, as_jsonl, rows_of
 
 from ratchet.validate.contract import ValidateOutputs
 
@@ -9,7 +9,7 @@ LONG = "I ordered a new card over a week ago and it still has not arrived at my 
 
 
 def near(outputs: ValidateOutputs) -> tuple[int, ...]:
-    return next(reason.examples for reason in outputs.reasons if reason.reason == "near_duplicate")
+    return next(rows_of(reason) for reason in outputs.reasons if reason.reason == "near_duplicate")
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_text_is_near_another_when_four_in_five_of_their_ngrams_are_shared(
 def test_an_equal_text_is_a_duplicate_not_a_near_one(validate: Validate) -> None:
     outputs = validate(as_csv([*CLEAN, (LONG, "card_arrival"), (LONG, "card_arrival")]))
 
-    assert {r.reason: r.examples for r in outputs.reasons if r.num_rows} == {"duplicate": (32,)}
+    assert {r.reason: rows_of(r) for r in outputs.reasons if r.num_rows} == {"duplicate": (32,)}
 
 
 def test_a_text_near_one_of_the_current_version_is_told_and_one_that_is_there_is_known(validate: Validate) -> None:
@@ -48,7 +48,7 @@ def test_a_text_near_one_of_the_current_version_is_told_and_one_that_is_there_is
         previous=current,
     )
 
-    assert {r.reason: r.examples for r in outputs.reasons if r.num_rows} == {"known": (2,), "near_duplicate": (1,)}
+    assert {r.reason: rows_of(r) for r in outputs.reasons if r.num_rows} == {"known": (2,), "near_duplicate": (1,)}
 
 
 def test_of_many_near_texts_in_a_large_file_none_is_missed_and_no_other_is_taken(validate: Validate) -> None:
@@ -60,4 +60,4 @@ def test_of_many_near_texts_in_a_large_file_none_is_missed_and_no_other_is_taken
     outputs = validate(as_jsonl([*rows, *planted]), "up.jsonl")
 
     found = next(reason for reason in outputs.reasons if reason.reason == "near_duplicate")
-    assert (found.num_rows, found.examples) == (300, (3001, 3002, 3003))
+    assert (found.num_rows, rows_of(found)) == (300, (3001, 3002, 3003))

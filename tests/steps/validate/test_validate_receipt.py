@@ -1,9 +1,12 @@
 """The receipt: what an upload changes, in numbers and as a page."""
 
-from tests.steps.validate.conftest import CLEAN, LABELS, Validate, as_csv
+import json
+
+import pytest
+from tests.steps.validate.conftest import CLEAN, LABELS, RULES, Validate, as_csv
 
 from ratchet.clients.world import World
-from ratchet.validate.contract import ValidateOutputs
+from ratchet.validate.contract import Action, ValidateOutputs
 
 MANY = [(f"ticket {n:03} about my card, please", LABELS[n % 3]) for n in range(200)]
 LONGER = [
@@ -72,3 +75,51 @@ def test_users_text_is_text_on_the_page(validate: Validate, world: World) -> Non
     assert "<script>" not in shown
     assert "<img" not in shown
     assert "&lt;img src=x" in shown
+
+
+def shown(outputs: ValidateOutputs, reason: str) -> list[tuple[int, str | None]]:
+    counted = next(one for one in outputs.reasons if one.reason == reason)
+    return [(example.row, example.text) for example in counted.examples]
+
+
+def test_an_example_is_the_beginning_of_its_text_on_one_line_that_steers_no_terminal(validate: Validate) -> None:
+    long = "The answer\tto my\r\nquestion is " + "long " * 1000
+    odd = "\x1b[2J<|im_start|> \u202egnp"
+
+    outputs = validate(as_csv([*CLEAN, (long, "refund"), (odd, "refund"), ("", "refund")]))
+
+    begin = "The answer to my question is long long long long long long long long long long …"
+    assert shown(outputs, "text_length") == [(31, begin)]
+    assert shown(outputs, "template_token") == [(32, "\ufffd[2J<|im_start|> \ufffdgnp")]
+    assert shown(outputs, "text_missing") == [(33, None)]
+
+
+MAIL, KEY = "mia.noor@example.com", "AKIA" + "QWERTYUIOPASDFGH"
+
+
+@pytest.mark.parametrize("action", ["off", "warn", "redact", "quarantine"])
+@pytest.mark.parametrize("private", [MAIL, KEY, "4111 1111 1111 1111"])
+def test_no_example_tells_what_is_private_whatever_the_recipe_does_about_it(
+    validate: Validate, world: World, caplog: pytest.LogCaptureFixture, private: str, action: Action
+) -> None:
+    rules = RULES.model_copy(update={"actions": {"personal": action, "secret": action}})
+    seen, unseen = f"please write to {private} today", f"{'a' * 70} {private} {'a' * 5000}"
+    rows = [*CLEAN, (seen, "refund"), (seen, "refund"), (seen, "top_up"), (unseen, "refund"), ("x" * 9, private)]
+
+    outputs = validate(as_csv(rows), rules=rules)
+
+    assert shown(outputs, "text_length") == [(34, None), (35, "xxxxxxxxx")]
+    told = [outputs.canonical_json(), world.store.read_bytes(outputs.receipt), world.store.read_bytes(outputs.page)]
+    assert not any(private.encode() in text for text in [*told, caplog.text.encode()])
+
+
+def test_the_page_and_the_receipt_show_three_examples_of_each_reason(validate: Validate, world: World) -> None:
+    outputs = validate(as_csv([*CLEAN, *((word, "refund") for word in ("wee", "<b>tiny</b>", "mini", "short"))]))
+
+    kept = json.loads(world.store.read_bytes(outputs.receipt))["reasons"]
+    assert [one["text"] for one in next(r for r in kept if r["reason"] == "text_length")["examples"]] == [
+        "wee",
+        "mini",
+        "short",
+    ]
+    assert 'row 31: <span class="soft">wee</span><br>row 33' in page(world, outputs)

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from tests.steps.validate.conftest import CLEAN, LABELS, RULES, Validate, as_csv, as_jsonl, lines
+from tests.steps.validate.conftest import CLEAN, LABELS, RULES, Validate, as_csv, as_jsonl, lines, rows_of
 
 from ratchet.clients.world import World
 from ratchet.core.datasets import Row
@@ -64,7 +64,7 @@ def test_each_rule_has_a_row_that_breaks_it(
 
     quarantined = lines(world, outputs.quarantine)
     assert [row["reasons"] for row in quarantined] == ([reasons] if reasons else [])
-    assert {reason.reason: reason.examples for reason in outputs.reasons if reason.num_rows} == dict.fromkeys(
+    assert {reason.reason: rows_of(reason) for reason in outputs.reasons if reason.num_rows} == dict.fromkeys(
         reasons, (2,)
     )
     if reasons:
@@ -220,7 +220,11 @@ def test_the_receipt_tells_the_sender_everything(validate: Validate, world: Worl
     assert (receipt["num_read"], receipt["num_accepted"], receipt["num_quarantined"]) == (35, 30, 5)
     by_reason = {reason["reason"]: reason for reason in receipt["reasons"]}
     assert by_reason["text_length"]["num_rows"] == 4
-    assert by_reason["text_length"]["examples"] == [31, 33, 34]
+    assert by_reason["text_length"]["examples"] == [
+        {"row": 31, "text": "short"},
+        {"row": 33, "text": "tiny"},
+        {"row": 34, "text": "wee"},
+    ]
     assert by_reason["text_length"]["rule"] == "text has 10 to 4096 characters, without the space around it"
     assert receipt["labels"] == [{"label": label, "num_rows": 10} for label in LABELS]
     assert receipt["upload"]["sha256"] == hashlib.sha256(content).hexdigest()

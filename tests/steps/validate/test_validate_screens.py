@@ -1,7 +1,7 @@
 """Screens: what one row alone does not show, and what the recipe lets happen to such rows."""
 
 import pytest
-from tests.steps.validate.conftest import CLEAN, RULES, Validate, as_csv, as_jsonl, lines
+from tests.steps.validate.conftest import CLEAN, RULES, Validate, as_csv, as_jsonl, lines, rows_of
 
 from ratchet.clients.world import World
 from ratchet.validate.contract import Action, DataRules, ValidateOutputs
@@ -12,7 +12,7 @@ TEXT, LABEL = CLEAN[0]
 
 def found(outputs: ValidateOutputs) -> dict[str, tuple[int, ...]]:
     """Example rows by reason."""
-    return {reason.reason: reason.examples for reason in outputs.reasons if reason.num_rows}
+    return {reason.reason: rows_of(reason) for reason in outputs.reasons if reason.num_rows}
 
 
 def with_actions(**actions: Action) -> DataRules:

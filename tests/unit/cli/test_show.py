@@ -10,7 +10,7 @@ from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drills import Drill
-from ratchet.validate.contract import ReasonCount, ValidateOutputs
+from ratchet.validate.contract import Example, ReasonCount, ValidateOutputs
 
 
 def _told(world: World) -> str:
@@ -62,7 +62,16 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
         num_redacted=1,
         num_warned=0,
         num_labels=2,
-        reasons=(ReasonCount(reason="personal", rule="no e-mail", action="redact", num_rows=1, examples=(2,)),),
+        reasons=(
+            ReasonCount(reason="personal", rule="no e-mail", action="redact", num_rows=1, examples=(Example(row=2),)),
+            ReasonCount(
+                reason="text_length",
+                rule="text has 10 characters",
+                action="quarantine",
+                num_rows=1,
+                examples=(Example(row=3, text="[red]wee[/]"),),
+            ),
+        ),
         changes=None,
         refusals=(),
     )
@@ -85,4 +94,5 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     told = console.export_text()
     assert "read 3 rows, accepted 2 (redacted 1, warned of 0), quarantined 1, labels 2" in told
-    assert "1  redacted  personal" in told
+    assert "1  redacted     personal     no e-mail" in told
+    assert "row 3: [red]wee[/]" in told
