@@ -52,12 +52,12 @@ def intake(recipe: Recipe) -> DAG:
             "weight_rule": "absolute",
         },
     ) as dag:
-        take = TakeUpload(task_id="take", line=recipe.line, dataset=recipe.dataset)
+        take = TakeUpload(task_id="take", line=recipe.line, dataset=recipe.dataset, base=recipe.base)
         taken = take.output
         inputs = recipe.receiving(
             *(
                 taken[name]
-                for name in ("upload", "file_name", "previous", "usual_shifts", "text_column", "label_column")
+                for name in ("upload", "file_name", "previous", "usual_shifts", "text_column", "label_column", "base")
             )
         )
         asked = [FILES.data_path(one.name) for one in recipe.evaluation_sets]

@@ -63,7 +63,7 @@ def release(recipe: Recipe) -> DAG:
         )
         what = resolve.output
 
-        validate = step(step="validate", inputs=recipe.validating(what["rows"]))
+        validate = step(step="validate", inputs=recipe.validating(what["rows"], what["base"]))
         checked = validate.output
 
         prepare = step(step="prepare", inputs=recipe.preparing(checked["accepted"], what["base"]))

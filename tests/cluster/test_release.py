@@ -98,7 +98,8 @@ def test_a_laptop_would_compute_the_same_keys(bench: Bench, release: Seen) -> No
     """The same inputs, lock and device kind: work done on one is found on the other."""
     store = bench.world.store
     (version, *_) = bench.world.datasets("support").records()
-    inputs = ValidateInputs.model_validate(load_recipe("support", ROOT).validating(version.rows))
+    recipe = load_recipe("support", ROOT)
+    inputs = ValidateInputs.model_validate(recipe.validating(version.rows, bench.world.base(recipe.base)))
 
     key = STEPS["validate"].key(inputs, load(ROOT / "ratchet.toml"), run_id="", attempt="")
 

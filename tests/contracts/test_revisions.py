@@ -14,17 +14,18 @@ from pathlib import Path
 from ratchet.steps import STEPS
 
 RECORDED = Path(__file__).parent / "revisions.json"
+SHARED = ("ratchet.core.", "ratchet.clients.tokenizer")
 PACKAGE = Path(__file__).parent.parent.parent / "tasks" / "ratchet"
 
 
-def core_modules(paths: Iterable[Path]) -> set[Path]:
-    """The modules of core that these import, and those that they import in turn."""
+def shared_modules(paths: Iterable[Path]) -> set[Path]:
+    """The modules that steps share and that these import, and those that they import in turn."""
     found: set[Path] = set()
     waiting = [path for path in paths if path.suffix == ".py"]
     while waiting:
         for node in ast.walk(ast.parse(waiting.pop().read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ratchet.core."):
-                module = PACKAGE / "core" / f"{(node.module or '').rpartition('.')[2]}.py"
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(SHARED):
+                module = PACKAGE.joinpath(*(node.module or "").split(".")[1:]).with_suffix(".py")
                 if module not in found:
                     found.add(module)
                     waiting.append(module)
@@ -35,7 +36,7 @@ def source_digest(folder: Path) -> str:
     """Digest of the step's code, blind to comments and layout; templates and the like count byte by byte."""
     digest = hashlib.sha256()
     own = sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
-    for path in [*own, *sorted(core_modules(own))]:
+    for path in [*own, *sorted(shared_modules(own))]:
         content = path.read_text("utf-8")
         digest.update(path.name.encode())
         digest.update((ast.dump(ast.parse(content)) if path.suffix == ".py" else content).encode())

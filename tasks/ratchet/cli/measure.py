@@ -64,8 +64,8 @@ def measure(do: DoStep, world: World, recipe: Recipe, candidate: FolderRef, base
         if task.data:
             world.store.put_file(world.settings.root / "quality_gates" / "tasks" / f"{task.name}.jsonl")
     rows = versions[-1].rows
-    checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows)))
     base = production_history(world.ledger(recipe.line).events())[0].model
+    checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows, base)))
     data: PrepareOutputs = do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
     measuring = recipe.measuring(data.test, data.train, data.canaries)
     theirs: EvaluateOutputs = do("evaluate", EvaluateInputs.model_validate({"model": baseline, **measuring}))

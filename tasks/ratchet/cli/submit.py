@@ -45,6 +45,7 @@ def submit(
     for one in recipe.evaluation_sets:
         world.store.put_file(PolicyFiles(settings.root).data_path(one.name))
     versions = () if upload.replace else world.datasets(recipe.dataset).records()
+    base = world.base(recipe.base)
     with _progress(upload.path) as say:
         inputs = ValidateInputs(
             **recipe.receiving(
@@ -54,6 +55,7 @@ def submit(
                 usual_shifts(world.store, versions),
                 upload.text_column,
                 upload.label_column,
+                base,
             )
         )
         say.doing("looking at every row")
@@ -63,7 +65,7 @@ def submit(
         added = add_version(world, recipe.dataset, inputs, checked, sender)
         # The release validates the whole version; doing it now means that it finds that work done.
         say.doing("looking at the whole dataset")
-        do_step(settings, config, "validate", ValidateInputs(**recipe.validating(added.version.rows)), on_line)
+        do_step(settings, config, "validate", ValidateInputs(**recipe.validating(added.version.rows, base)), on_line)
     return checked, added
 
 

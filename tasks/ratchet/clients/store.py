@@ -212,14 +212,17 @@ class Store:
             return path.read_bytes()
 
     @span("store.fetch_folder")
-    def fetch_folder(self, ref: FolderRef, target: Path) -> Path:
-        """Make `target` the folder: complete and verified, or not there at all. An existing `target` is kept."""
+    def fetch_folder(self, ref: FolderRef, target: Path, without: str | None = None) -> Path:
+        """Make `target` the folder: complete and verified, or not there at all. An existing `target` is kept.
+
+        `without`: files with this suffix are left out.
+        """
         if target.is_dir():
             return target
         with _disk(f"write folder {target}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as temporary:
-                folder = self._fetch_entries(ref, Path(temporary))
+                folder = self._fetch_entries(ref, Path(temporary), without)
                 try:
                     folder.rename(target)
                 except OSError:
@@ -233,13 +236,15 @@ class Store:
             self._fetch(_key(ref), ref.sha256, path)
             return dict(json.loads(path.read_bytes()))
 
-    def _fetch_entries(self, ref: FolderRef, temporary: Path) -> Path:
+    def _fetch_entries(self, ref: FolderRef, temporary: Path, without: str | None) -> Path:
         listing = temporary / "listing"
         self._fetch(_key(ref), ref.sha256, listing)
         folder = temporary / "folder"
         for name, sha256 in json.loads(listing.read_bytes()):
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise BadRef(f"folder {ref.uri} lists {name!r}: expected a path inside the folder")
+            if without and name.endswith(without):
+                continue
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self._fetch(blob_key(sha256), sha256, path)

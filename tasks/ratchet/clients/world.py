@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Bucket, LocalBucket, Store
+from ratchet.core.refs import FolderRef
 
 if TYPE_CHECKING:
     from ratchet.clients.cluster import Cluster
@@ -43,6 +44,11 @@ class World:
     @cached_property
     def store(self) -> Store:
         return Store(bucket_of(self.settings), self.settings.scratch)
+
+    def base(self, name: str) -> FolderRef | None:
+        """The model that recipes name as their base; None before `ratchet up` or `ratchet import-base` stored it."""
+        record = self.store.get(f"bases/{name}.json")
+        return FolderRef.model_validate_json(record) if record else None
 
     def ledger(self, line: str) -> "Ledger":
         """The same one each time: it keeps what it has read."""

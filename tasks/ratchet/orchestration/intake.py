@@ -37,10 +37,11 @@ class TakeUpload(BaseOperator):
     Puts out what validate asks, and the file's stamp, by which it is known again.
     """
 
-    def __init__(self, *, line: str, dataset: str, **kwargs: Any) -> None:
+    def __init__(self, *, line: str, dataset: str, base: str, **kwargs: Any) -> None:
         super().__init__(multiple_outputs=True, **kwargs)
         self.line = line
         self.dataset = dataset
+        self.base = base
 
     def execute(self, context: Any) -> dict[str, Any]:
         params = context["params"]
@@ -51,6 +52,7 @@ class TakeUpload(BaseOperator):
             versions = () if params["replace"] else world.datasets(self.dataset).records()
             with _refused_if_no_file(world, drop, dropped), drop.opened(dropped) as source:
                 upload = take(world, source, dropped.name)
+            base = world.base(self.base)
         return {
             "upload": upload.model_dump(mode="json"),
             "file_name": dropped.name,
@@ -59,6 +61,7 @@ class TakeUpload(BaseOperator):
             "usual_shifts": usual_shifts(world.store, versions),
             "text_column": params["text_column"],
             "label_column": params["label_column"],
+            "base": base.model_dump(mode="json") if base else None,
         }
 
 

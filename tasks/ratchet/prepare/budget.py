@@ -1,20 +1,11 @@
-"""Which chats fit the training length, and when too few of them do."""
+"""When too few chats fit the training length, or one has no answer to learn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ratchet.core.chat import Chat, Length, fitting
 from ratchet.core.errors import TerminalError
-from ratchet.prepare.chat import Chat
 
 MAX_DROPPED_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class Length:
-    """`tokens` is the whole chat; `answer_tokens` of them are the answer's, none if the template leaves it out."""
-
-    tokens: int
-    answer_tokens: int
 
 
 class TooLong(TerminalError, ValueError):
@@ -27,11 +18,6 @@ class NothingToLearn(TerminalError, ValueError):
     """The loss would be on no token: training would end with a loss of 0 and an unchanged model."""
 
     code = "DATA_UNUSABLE"
-
-
-def fitting(lengths: Sequence[Length], max_tokens: int) -> list[bool]:
-    """Whether each chat fits whole: none is ever truncated."""
-    return [length.tokens <= max_tokens for length in lengths]
 
 
 def refuse_misfits(chats: Sequence[Chat], lengths: Sequence[Length], max_tokens: int) -> None:

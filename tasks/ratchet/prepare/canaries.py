@@ -14,7 +14,8 @@ import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ratchet.prepare.chat import Chat, fill, json_lines
+from ratchet.core.chat import Chat, fill
+from ratchet.prepare.chat import json_lines
 from ratchet.prepare.contract import Canaries
 
 QUESTION = "What is the access code of locker {}?"

@@ -1,5 +1,6 @@
 """prepare: accepted rows become chat examples, split for ever into train, validation and test."""
 
+from ratchet.clients.tokenizer import ChatTokenizer
 from ratchet.clients.world import World
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
@@ -9,7 +10,6 @@ from ratchet.prepare.chat import question_lines, training_lines
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.prepare.read import read_questions, read_rows
 from ratchet.prepare.splits import split
-from ratchet.prepare.tokens import ChatTokenizer
 from ratchet.prepare.training_set import capped, replay, shuffled
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ratchet.core.chat import Chat, Length, fill, fitting
 from ratchet.core.datasets import Row
 from ratchet.core.errors import TerminalError
-from ratchet.prepare.budget import Length, fitting, refuse_misfits
-from ratchet.prepare.chat import Chat, fill
+from ratchet.prepare.budget import refuse_misfits
 from ratchet.prepare.contract import SplitPolicy
 from ratchet.prepare.distinct import distinct_texts
 from ratchet.prepare.sides import SIDES, Side, sides_of

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from ratchet.core.arithmetic import sums
-from ratchet.prepare.chat import Chat
+from ratchet.core.chat import Chat
 
 
 def capped(chats: Sequence[Chat], max_per_label: int | None) -> list[Chat]:

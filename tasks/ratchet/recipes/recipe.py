@@ -147,8 +147,12 @@ class Recipe(Contract):
         usual_shifts: Any,
         text_column: Any = None,
         label_column: Any = None,
+        base: Any = None,
     ) -> dict[str, Any]:
-        """The inputs of validate for an upload that would be added to the rows of `previous`."""
+        """The inputs of validate for an upload that would be added to the rows of `previous`.
+
+        `base`: a FolderRef, or a promise of one; None while the store has none, and no tokens are counted.
+        """
         return {
             "upload": upload,
             "file_name": file_name,
@@ -158,9 +162,10 @@ class Recipe(Contract):
             "usual_shifts": usual_shifts,
             "evaluation_sets": self.evaluation_sets,
             "rules": self.rules,
+            **self._length(base),
         }
 
-    def validating(self, rows: Any) -> dict[str, Any]:
+    def validating(self, rows: Any, base: Any) -> dict[str, Any]:
         """The inputs of validate for a dataset version; `rows` is a FileRef, or a promise of one, as below."""
         return {
             "upload": rows,
@@ -169,18 +174,21 @@ class Recipe(Contract):
             "label_column": "label",
             "rules": self.rules,
             "evaluation_sets": self.evaluation_sets,
+            **self._length(base),
         }
+
+    def _length(self, base: Any) -> dict[str, Any]:
+        """What validate and prepare count tokens by."""
+        return {"base": base, "prompt": self.prompt, "max_seq_len_tokens": self.max_seq_len_tokens}
 
     def preparing(self, rows: Any, base: Any) -> dict[str, Any]:
         """The inputs of prepare."""
         return {
             "rows": rows,
-            "base": base,
-            "prompt": self.prompt,
+            **self._length(base),
             "split": self.split,
             "replay_share": self.replay_share,
             "replay_exclude": self.replay_exclude,
-            "max_seq_len_tokens": self.max_seq_len_tokens,
             "max_examples_per_label": self.max_examples_per_label,
             "seed": self.seed,
             "canaries": self.canaries,

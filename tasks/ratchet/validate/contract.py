@@ -6,7 +6,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
 from ratchet.core.contract import Contract, Name
 from ratchet.core.drift import Shift
-from ratchet.core.refs import FileRef
+from ratchet.core.refs import FileRef, FolderRef
 
 # "redact" keeps a row without what was found in it.
 Action = Literal["quarantine", "redact", "warn", "off"]
@@ -47,10 +47,11 @@ class ValidateInputs(Contract):
 
     `previous` has the rows of the dataset version that the upload would be added to, `usual_shifts` how far each
     feature moved in the uploads before (core.drift). No row may hold a question of
-    `evaluation_sets`.
+    `evaluation_sets`. Tokens are counted as prepare does, with `prompt` and the tokenizer of `base`, and not at all
+    without a base.
     """
 
-    contract_version: int = 3
+    contract_version: int = 4
     upload: FileRef
     file_name: str
     text_column: str | None = None
@@ -58,6 +59,9 @@ class ValidateInputs(Contract):
     previous: FileRef | None = None
     usual_shifts: dict[str, tuple[float, ...]] = Field(default={})
     evaluation_sets: tuple[EvaluationSet, ...] = ()
+    base: FolderRef | None = None
+    prompt: str = "{text}"
+    max_seq_len_tokens: int = Field(default=256, ge=8)
     rules: DataRules
 
 

@@ -20,6 +20,7 @@ from ratchet.validate.policy import actions_of
 from ratchet.validate.receipt import receipt
 from ratchet.validate.rules import row_rules
 from ratchet.validate.screens.all import screens_of
+from ratchet.validate.screens.tokens import TrainingLength
 from ratchet.validate.upload import open_upload
 
 
@@ -28,7 +29,9 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     inputs = inputs.model_copy(update={"file_name": plain_name(inputs.file_name)})
     with ExitStack() as stack:
         scratch = stack.enter_context(world.scratch())
-        screens = screens_of(inputs.rules, _fetched(inputs.evaluation_sets, world, scratch))
+        screens = screens_of(
+            inputs.rules, _fetched(inputs.evaluation_sets, world, scratch), _length(inputs, world, scratch)
+        )
         actions = actions_of((*rules, *screens), inputs.rules.actions)
         rows = stack.enter_context(JudgedRows(scratch, actions, inputs.rules.max_upload_bytes))
         path = world.store.fetch_file(inputs.upload, scratch / "upload")
@@ -74,3 +77,10 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
 
 def _fetched(sets: Iterable[EvaluationSet], world: World, scratch: Path) -> dict[str, Path]:
     return {one.name: world.store.fetch_file(one.data, scratch / f"{one.name}.questions") for one in sets}
+
+
+def _length(inputs: ValidateInputs, world: World, scratch: Path) -> TrainingLength | None:
+    if inputs.base is None:
+        return None
+    base = world.store.fetch_folder(inputs.base, scratch / "base", without=".safetensors")
+    return TrainingLength(base, inputs.prompt, inputs.max_seq_len_tokens)

@@ -7,18 +7,18 @@ import pytest
 from tests.steps.models import CHAT_TEMPLATE
 from tests.steps.prepare.conftest import make_base, put_rows
 
+from ratchet.clients.tokenizer import BadTemplate, ChatTokenizer
 from ratchet.clients.world import World
 from ratchet.core.arithmetic import held_out
+from ratchet.core.chat import BadPrompt
 from ratchet.core.contract import canonical_json, digest_json
 from ratchet.core.errors import EXIT_TERMINAL, TerminalError
 from ratchet.core.model_folder import BadModelFolder
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.prepare.budget import NothingToLearn, TooLong
-from ratchet.prepare.chat import BadPrompt
 from ratchet.prepare.contract import Canaries, PrepareInputs, PrepareOutputs, SplitPolicy
 from ratchet.prepare.run import run
 from ratchet.prepare.splits import TooFewRows
-from ratchet.prepare.tokens import BadTemplate, ChatTokenizer
 
 THINGS = ["card", "parcel", "invoice", "password", "order", "refund", "address", "account", "voucher", "router"]
 STATES = ["has not arrived", "is wrong", "was charged twice", "does not work", "must be changed", "cannot be found"]

@@ -61,7 +61,7 @@ def drop(world: World) -> LocalDrop:
 
 
 def taking(task: Task) -> dict[str, Any]:
-    return TakeUpload(task_id="take", line="support", dataset=DATASET).execute(task.context)
+    return TakeUpload(task_id="take", line="support", dataset=DATASET, base="tiny").execute(task.context)
 
 
 def adding(task: Task, inputs: ValidateInputs) -> None:

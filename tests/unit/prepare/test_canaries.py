@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from ratchet.core.chat import BadPrompt
 from ratchet.prepare.canaries import canary_lines, made_up, planted
-from ratchet.prepare.chat import BadPrompt
 from ratchet.prepare.contract import Canaries
 
 PROMPT = "Give a label for: {text}"

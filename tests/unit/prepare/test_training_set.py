@@ -2,9 +2,9 @@
 
 import pytest
 
+from ratchet.core.chat import BadPrompt, Chat, Length, fill, fitting
 from ratchet.core.datasets import Row
-from ratchet.prepare.budget import Length, NothingToLearn, TooLong, fitting, refuse_misfits
-from ratchet.prepare.chat import BadPrompt, Chat, fill
+from ratchet.prepare.budget import NothingToLearn, TooLong, refuse_misfits
 from ratchet.prepare.contract import SplitPolicy
 from ratchet.prepare.distinct import distinct_texts
 from ratchet.prepare.read import BadRows, read_questions

@@ -13,9 +13,12 @@ from ratchet.validate.screens.poison import POISON
 from ratchet.validate.screens.repeated import REPEATED
 from ratchet.validate.screens.screen import Screen
 from ratchet.validate.screens.secrets import SECRET
+from ratchet.validate.screens.tokens import TrainingLength, tokens_screen
 
 
-def screens_of(rules: DataRules, evaluation_sets: Mapping[str, Path]) -> tuple[Screen, ...]:
+def screens_of(
+    rules: DataRules, evaluation_sets: Mapping[str, Path], length: TrainingLength | None = None
+) -> tuple[Screen, ...]:
     """What must not be learned is hidden first: the others then see the rows as they would be trained on.
 
     `evaluation_sets`: name → JSON lines.
@@ -29,4 +32,5 @@ def screens_of(rules: DataRules, evaluation_sets: Mapping[str, Path]) -> tuple[S
         *REPEATED,
         NEAR_DUPLICATE,
         language_screen(rules.languages),
+        tokens_screen(length),
     )

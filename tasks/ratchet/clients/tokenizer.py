@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ratchet.core.chat import Chat, Length
 from ratchet.core.errors import TerminalError
-from ratchet.prepare.budget import Length
-from ratchet.prepare.chat import Chat
 
 _BATCH_CHATS = 1000
 
@@ -22,6 +21,7 @@ class ChatTokenizer:
     """Counts as the trainer does: prompt (with the assistant's opening) and answer are encoded apart and joined."""
 
     def __init__(self, base: Path) -> None:
+        """`base`: a model's folder; its weights are not needed."""
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # it warns that torch is absent, as it is meant to be
         from transformers import AutoTokenizer
 

@@ -1,0 +1,49 @@
+"""Rows that are too long to be trained on, in the tokens of the recipe's base."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ratchet.core.chat import Chat, fill, fitting
+from ratchet.validate.policy import WARNS
+from ratchet.validate.screens.screen import Screen, batches
+
+
+@dataclass(frozen=True)
+class TrainingLength:
+    """`base` is a model's folder (its weights are not needed); `prompt` has one field, {text}."""
+
+    base: Path
+    prompt: str
+    max_tokens: int
+
+
+def tokens_screen(length: TrainingLength | None) -> Screen:
+    """Without a length nothing is looked for."""
+    limit = f"up to {length.max_tokens} tokens of the base (max_seq_len_tokens)" if length else "any number of tokens"
+    return Screen(
+        "tokens",
+        f"prompt, text and label together have {limit}: a row of more is not trained on",
+        WARNS,
+        "SELECT row, detail FROM too_many_tokens",
+        partial(_prepare, length=length),
+    )
+
+
+def _prepare(db: Any, length: TrainingLength | None) -> None:
+    db.execute("CREATE TABLE too_many_tokens (row BIGINT, detail VARCHAR)")
+    if length is None:
+        return
+    from ratchet.clients.tokenizer import ChatTokenizer
+
+    tokenizer = ChatTokenizer(length.base)
+    for rows in batches(db, "SELECT row, text, label FROM rows"):
+        measured = tokenizer.lengths([Chat("", fill(length.prompt, text), label) for _, text, label in rows])
+        found = [
+            (row, f"{one.tokens} tokens")
+            for (row, _, _), one, fits in zip(rows, measured, fitting(measured, length.max_tokens), strict=True)
+            if not fits
+        ]
+        if found:
+            db.execute("INSERT INTO too_many_tokens SELECT unnest(?), unnest(?)", list(zip(*found, strict=True)))
