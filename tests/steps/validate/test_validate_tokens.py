@@ -1,13 +1,16 @@
 """Rows that training would leave out are told when they are sent, in the tokens of the recipe's base."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.steps.models import CHAT_TEMPLATE
 from tests.steps.prepare.conftest import make_base
 from tests.steps.validate.conftest import CLEAN, QUICK, RULES, Validate, as_csv, lines, rows_of
 
+from ratchet.clients.tokenizer import ChatTokenizer
 from ratchet.clients.world import World
+from ratchet.core.chat import Chat, fill
 from ratchet.core.refs import FolderRef
 from ratchet.prepare.contract import PrepareInputs, SplitPolicy
 from ratchet.prepare.run import run as prepare
@@ -64,6 +67,18 @@ def test_what_is_told_is_what_prepare_leaves_out(validate: Validate, world: Worl
     )
 
     assert tokens(outputs).num_rows == made.num_too_long == 2
+
+
+def test_around_the_limit_no_row_is_missed(validate: Validate, world: World, base: FolderRef, tmp_path: Path) -> None:
+    random = Random(1)
+    rows = [("".join(random.choices("qzxjkvw0123456789#", k=30 + n)), random.choice(("no", "né"))) for n in range(90)]
+    tokenizer = ChatTokenizer(world.store.fetch_folder(base, tmp_path / "base"))
+    lengths = tokenizer.lengths([Chat("", fill(PROMPT, text), label) for text, label in rows])
+    limit = lengths[45].tokens
+
+    outputs = validate(as_csv(rows), rules=QUICK, base=base, prompt=PROMPT, max_seq_len_tokens=limit)
+
+    assert tokens(outputs).num_rows == sum(length.tokens > limit for length in lengths) > 30
 
 
 def test_without_a_base_no_tokens_are_counted(validate: Validate) -> None:

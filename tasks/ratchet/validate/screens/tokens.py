@@ -9,6 +9,9 @@ from ratchet.core.chat import Chat, fill, fitting
 from ratchet.validate.policy import WARNS
 from ratchet.validate.screens.screen import Screen, batches
 
+# Where text meets template and label, a tokenizer may put a mark of its own (SentencePiece's space) on each side.
+_SLACK = 8
+
 
 @dataclass(frozen=True)
 class TrainingLength:
@@ -38,7 +41,9 @@ def _prepare(db: Any, length: TrainingLength | None) -> None:
     from ratchet.clients.tokenizer import ChatTokenizer
 
     tokenizer = ChatTokenizer(length.base)
-    for rows in batches(db, "SELECT row, text, label FROM rows"):
+    [empty] = tokenizer.lengths([Chat("", fill(length.prompt, ""), "")])
+    room = length.max_tokens - empty.tokens - _SLACK
+    for rows in batches(db, f"SELECT row, text, label FROM rows WHERE NOT ({_surely_fits(room)})"):  # noqa: S608
         measured = tokenizer.lengths([Chat("", fill(length.prompt, text), label) for _, text, label in rows])
         found = [
             (row, f"{one.tokens} tokens")
@@ -47,3 +52,8 @@ def _prepare(db: Any, length: TrainingLength | None) -> None:
         ]
         if found:
             db.execute("INSERT INTO too_many_tokens SELECT unnest(?), unnest(?)", list(zip(*found, strict=True)))
+
+
+def _surely_fits(room: int) -> str:
+    """SQL. Counting is slow, most rows are short, and of ASCII no tokenizer makes more tokens than characters."""
+    return f"strlen(text) = length(text) AND strlen(label) = length(label) AND length(text) + length(label) <= {room}"
