@@ -11,7 +11,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,8 @@ FOREIGN = (
     "Моя карта не работает уже неделю, помогите",
 )
 
-Row = tuple[str, str]
+FIELDS = ("text", "label", "source")
+Row = tuple[str, ...]
 Soil = Callable[[Row, Random], Row]
 
 
@@ -42,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--num-planted", type=int, default=100)
+    parser.add_argument("--num-dealings", type=int, default=100)
     parser.add_argument("--num-rows", type=int, default=100_000)
     options = parser.parse_args()
     with (options.data / "banking77_train.csv").open(encoding="utf-8", newline="") as file:
@@ -49,6 +51,7 @@ def main() -> None:
     questions = options.data / "gsm8k_test.jsonl"
     print_found(rows, questions, options.num_planted)
     print_recall_of_questions(rows, questions)
+    print_bursts(rows, questions, options.num_dealings)
     print_speed(rows, questions, options.num_rows)
 
 
@@ -80,6 +83,44 @@ def print_recall_of_questions(rows: list[Row], questions: Path) -> None:
     print(f"| none: banking77's rows (n = {len(rows)}) | {len(before)} rows |")
 
 
+def print_bursts(rows: list[Row], questions: Path, num_dealings: int) -> None:
+    """Sources are as unlike in size as people are: the nth sends 1/n of what the first sends (Zipf)."""
+    labels = sorted({label for _, label in rows})
+
+    def dealt(random: Random, of_a_topic: float = 0.0) -> list[Row]:
+        numbers = range(1, 501)
+        sources = random.choices(numbers, weights=[1 / n for n in numbers], k=len(rows))
+        favourite = [random.choice(labels) for _ in range(501)]
+        by_label = {label: [row for row in rows if row[1] == label] for label in labels}
+        picked = random.choices(rows, k=len(rows))
+        return [
+            (*(random.choice(by_label[favourite[source]]) if random.random() < of_a_topic else row), str(source))
+            for row, source in zip(picked, sources, strict=True)
+        ]
+
+    def alarmed(made: list[Row]) -> set[int]:
+        return found_in(made, questions, only="burst")["burst"]
+
+    print(
+        "\n| rows of banking77, dealt to 500 sources | files with a false alarm | rows taken wrongly |\n|---|---|---|"
+    )
+    for name, share in (("at random", 0.0), ("half of a source's rows on its own topic", 0.5)):
+        told = [alarmed(dealt(Random(seed), share)) for seed in range(num_dealings)]
+        print(f"| {name} | {sum(map(bool, told))} of {num_dealings} | {sum(map(len, told))} |", flush=True)
+    kinds: dict[str, Callable[[Row, int], Row]] = {
+        "one label": lambda row, _: (row[0], "pending_transfer", "bot"),
+        "four in five one label": lambda row, n: (row[0], "pending_transfer" if n % 5 else row[1], "bot"),
+        "one beginning": lambda row, n: (f"I would like to ask about number {n}, {row[0]}", row[1], "bot"),
+    }
+    print("\n| one more source that sends | rows | found in 10 files | other rows taken |\n|---|---|---|---|")
+    for name, sent in kinds.items():
+        for num_rows in (20, 50, 100):
+            flood = [[sent(row, n) for n, row in enumerate(Random(seed).sample(rows, num_rows))] for seed in range(10)]
+            told = [alarmed([*dealt(Random(seed)), *flood[seed]]) for seed in range(10)]
+            wrong = sum(row <= len(rows) for found in told for row in found)
+            print(f"| {name} | {num_rows} | {sum(map(bool, told))} of 10 | {wrong} |", flush=True)
+
+
 def print_speed(rows: list[Row], questions: Path, num_rows: int) -> None:
     random = Random(2)
     texts = [text.split() for text, _ in rows]
@@ -97,7 +138,7 @@ def print_speed(rows: list[Row], questions: Path, num_rows: int) -> None:
 
 
 def found_in(
-    rows: list[Row], questions: Path, seconds: dict[str, float] | None = None, only: str | None = None
+    rows: Sequence[Row], questions: Path, seconds: dict[str, float] | None = None, only: str | None = None
 ) -> dict[str, set[int]]:
     """The rows that each screen finds, one screen at a time."""
     found: dict[str, set[int]] = {}
@@ -109,19 +150,20 @@ def found_in(
                 if seconds is not None:
                     seconds[screen.reason] = time.perf_counter() - started
                 query = f"SELECT row FROM found WHERE reason = '{screen.reason}'"
-                found[screen.reason] = {row for (row,) in judged._rows(query)}
+                found[screen.reason] = {row for (row,) in judged.ask(query)}
     return found
 
 
 @contextmanager
-def _judged(rows: list[Row], questions: Path) -> Iterator[tuple[JudgedRows, tuple]]:
+def _judged(rows: Sequence[Row], questions: Path) -> Iterator[tuple[JudgedRows, tuple]]:
     screens = screens_of(RULES, {"gsm8k": questions})
     rules = row_rules(RULES)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
-        path.write_bytes(b"".join(canonical_json({"text": text, "label": label}) + b"\n" for text, label in rows))
-        with JudgedRows(Path(folder), actions_of((*rules, *screens), {})) as judged:
-            judged.judge(open_upload(path, path.name), None, None, rules)
+        path.write_bytes(b"".join(canonical_json(dict(zip(FIELDS, row, strict=False))) + b"\n" for row in rows))
+        with JudgedRows(Path(folder), actions_of((*rules, *screens), {}), RULES.max_upload_bytes) as judged:
+            upload = open_upload(path, path.name, RULES.max_upload_bytes)
+            judged.judge(upload, None, None, rules, RULES.source_columns)
             judged.screen((), None)
             yield judged, screens
 

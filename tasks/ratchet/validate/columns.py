@@ -28,7 +28,7 @@ class WrongColumns(TerminalError, LookupError):
 
 @dataclass(frozen=True)
 class Columns:
-    """Names as the file spells them; `quality` is None where the file has no such column.
+    """Names as the file spells them; `quality` and `source` are None where the file has no such column.
 
     `chat`: text and label are the two messages of one column, which both name.
     """
@@ -37,12 +37,20 @@ class Columns:
     label: str
     quality: str | None
     chat: bool = False
+    source: str | None = None
 
 
 def find_columns(
-    names: Sequence[str], text_column: str | None, label_column: str | None, file_name: str, may_chat: bool = False
+    names: Sequence[str],
+    text_column: str | None,
+    label_column: str | None,
+    file_name: str,
+    source_columns: Sequence[str] = (),
+    may_chat: bool = False,
 ) -> Columns:
     """`may_chat`: a column of messages is taken before all others, unless the caller names columns.
+
+    `source_columns`: what a column that says where a row comes from may be called; no file has to have one.
 
     Raises WrongColumns, with what was expected and the option that names the column.
     """
@@ -53,7 +61,7 @@ def find_columns(
         )
     quality = next((name for name in names if _plain(name) == QUALITY_NAME), None)
     if may_chat and CHAT_NAME in names and text_column is None and label_column is None:
-        return Columns(CHAT_NAME, CHAT_NAME, quality, chat=True)
+        return Columns(CHAT_NAME, CHAT_NAME, quality, True, _source(names, source_columns, CHAT_NAME))
     text = _find(names, text_column, TEXT_NAMES, "text", file_name)
     label = _find(names, label_column, LABEL_NAMES, "label", file_name)
     if text == label:
@@ -61,7 +69,7 @@ def find_columns(
             f"{file_name}: column {text!r} cannot be both text and label; columns are {_list(names)}: "
             "name two different ones with --text-column and --label-column"
         )
-    return Columns(text, label, quality)
+    return Columns(text, label, quality, source=_source(names, source_columns, text, label))
 
 
 def _find(names: Sequence[str], named: str | None, known: Sequence[str], role: str, file_name: str) -> str:
@@ -82,6 +90,11 @@ def _find(names: Sequence[str], named: str | None, known: Sequence[str], role: s
         f"{file_name}: no {role} column: expected {expected}; the file has {_list(names)}. "
         f"Name the right one with --{role}-column NAME, or add a header line if the file has none"
     )
+
+
+def _source(names: Sequence[str], wanted: Sequence[str], *taken: str) -> str | None:
+    found = (name for one in wanted for name in names if _plain(name) == _plain(one) and name not in taken)
+    return next(found, None)
 
 
 def _plain(name: str) -> str:

@@ -18,6 +18,7 @@ class DataRules(Contract):
     `actions` says by the rule's name what happens to rows that break it, where that is not the rule's own default.
     `phone_regions`: countries (ISO 3166) whose phone numbers are also found without a country code.
     `languages`: of the texts, ISO 639-1; with none of them nothing is looked for.
+    `source_columns`: the first of these that a file has says where each row comes from; it is not kept.
     `max_upload_bytes` is of the upload once unpacked.
     """
 
@@ -28,6 +29,7 @@ class DataRules(Contract):
     quality_score: tuple[float, float] = (0.6, 1.0)
     phone_regions: tuple[str, ...] = ("US", "GB")
     languages: tuple[str, ...] = ()
+    source_columns: tuple[str, ...] = ("source", "user", "author", "origin")
     min_rows: int = Field(default=200, ge=1)
     min_labels: int = Field(default=2, ge=2)
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)

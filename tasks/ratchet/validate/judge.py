@@ -65,10 +65,15 @@ class JudgedRows:
             raise disk_full(self._scratch, str(error).splitlines()[0]) from error
 
     def judge(
-        self, upload: Upload, text_column: str | None, label_column: str | None, rules: Sequence[RowRule]
+        self,
+        upload: Upload,
+        text_column: str | None,
+        label_column: str | None,
+        rules: Sequence[RowRule],
+        source_columns: Sequence[str] = (),
     ) -> Columns:
         """The pass; says which columns it took. Raises BadUpload, WrongColumns."""
-        named = (text_column, label_column, upload.name)
+        named = (text_column, label_column, upload.name, source_columns)
         if upload.kind == "csv":
             delimiter, names = csv_header(upload)
             columns = find_columns(names, *named)
@@ -91,20 +96,13 @@ class JudgedRows:
         self._db.execute(f"CREATE TABLE previous AS {_version(previous)}")
         self._db.execute(f"""
             CREATE VIEW rows AS
-            SELECT rowid + 1 AS row, text, label, quality_score FROM judged WHERE {self._kept()}
+            SELECT rowid + 1 AS row, text, label, quality_score, source FROM judged WHERE {self._kept()}
         """)  # noqa: S608
         self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, action VARCHAR, detail VARCHAR)")
         for screen in screens:
             if (action := self._actions[screen.reason]) != "off":
                 self._apply(screen, action)
-        self._db.execute("""
-            CREATE TABLE screened AS
-            SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (action = 'quarantine') AS left_out,
-                list(reason ORDER BY rowid) FILTER (action = 'warn') AS warned,
-                list(reason ORDER BY rowid) FILTER (action = 'redact') AS redacted,
-                list(detail ORDER BY rowid) FILTER (action = 'quarantine') AS details
-            FROM found GROUP BY row
-        """)
+        self._join_found()
         self._db.execute(f"""
             CREATE VIEW verdicts AS
             SELECT judged.rowid + 1 AS row, text, label, quality_score, fields,
@@ -127,6 +125,29 @@ class JudgedRows:
                 UPDATE judged SET text = hidden.text, label = hidden.label
                 FROM ({screen.hidden_sql}) AS hidden WHERE judged.rowid + 1 = hidden.row
             """)  # noqa: S608
+
+    def _join_found(self) -> None:
+        """Once for all who ask: grouping it anew in each query took longer than the query."""
+        self._db.execute("""
+            CREATE OR REPLACE TABLE screened AS
+            SELECT row AS found_row, list(reason ORDER BY rowid) FILTER (action = 'quarantine') AS left_out,
+                list(reason ORDER BY rowid) FILTER (action = 'warn') AS warned,
+                list(reason ORDER BY rowid) FILTER (action = 'redact') AS redacted,
+                list(detail ORDER BY rowid) FILTER (action = 'quarantine') AS details
+            FROM found GROUP BY row
+        """)
+
+    def judge_again(self, rules: Iterable[RowRule]) -> None:
+        """Whether redacted rows keep these rules as they are now: the accepted rows are fit to be sent again."""
+        for rule in rules:
+            action = self._actions[rule.reason]
+            if action != "off":
+                self._db.execute(f"""
+                    INSERT INTO found SELECT row, '{rule.reason}', '{action}', 'once redacted' FROM verdicts
+                    WHERE len(redactions) > 0 AND NOT ({rule.keeps_sql})
+                        AND NOT list_contains(list_concat(reasons, warnings), '{rule.reason}')
+                """)  # noqa: S608
+        self._join_found()
 
     def counts(self, rules: Sequence[Rule]) -> Counts:
         """Clean rows are only counted: the lists of their reasons are empty."""
@@ -219,7 +240,7 @@ class JudgedRows:
         self._source, self._rules = source, rules
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT text, label, quality_score, broken, coalesce(malformed, conversation) AS problem,
+            SELECT text, label, quality_score, source, broken, coalesce(malformed, conversation) AS problem,
                 CASE WHEN NOT {self._kept()} THEN {source.fields} END AS fields
             FROM (
                 SELECT *, {self._broken(signs)} AS broken
@@ -227,7 +248,7 @@ class JudgedRows:
                     SELECT *, {source.malformed} AS malformed, {source.conversation} AS conversation,
                         {_trimmed(source.text)} AS text,
                         {_trimmed(source.label)} AS label, {_trimmed(source.quality)} AS quality_given,
-                        try_cast(quality_given AS DOUBLE) AS quality_score
+                        try_cast(quality_given AS DOUBLE) AS quality_score, {_trimmed(source.source)} AS source
                     FROM {source.relation}
                 )
             )

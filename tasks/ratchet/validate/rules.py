@@ -71,8 +71,7 @@ def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
             "malformed IS NOT NULL OR conversation IS NOT NULL OR label IS NOT NULL",
             ONLY_QUARANTINE,
         ),
-        _length("text", *rules.text_characters),
-        _length("label", *rules.label_characters),
+        *length_rules(rules),
         RowRule(
             "quality_score",
             "quality_score, where given, is a number from {} to {}".format(*rules.quality_score),
@@ -91,6 +90,11 @@ def row_rules(rules: DataRules) -> tuple[RowRule, ...]:
             MARK_SIGNS,
         ),
     )
+
+
+def length_rules(rules: DataRules) -> tuple[RowRule, ...]:
+    """What hiding something in a text may break."""
+    return (_length("text", *rules.text_characters), _length("label", *rules.label_characters))
 
 
 def _length(column: str, least: int, most: int) -> RowRule:

@@ -18,7 +18,7 @@ from ratchet.validate.judge import JudgedRows
 from ratchet.validate.page import render
 from ratchet.validate.policy import actions_of
 from ratchet.validate.receipt import receipt
-from ratchet.validate.rules import row_rules
+from ratchet.validate.rules import length_rules, row_rules
 from ratchet.validate.screens.all import screens_of
 from ratchet.validate.screens.tokens import TrainingLength
 from ratchet.validate.upload import open_upload
@@ -36,9 +36,10 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         rows = stack.enter_context(JudgedRows(scratch, actions, inputs.rules.max_upload_bytes))
         path = world.store.fetch_file(inputs.upload, scratch / "upload")
         upload = open_upload(path, inputs.file_name, inputs.rules.max_upload_bytes)
-        columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules)
+        columns = rows.judge(upload, inputs.text_column, inputs.label_column, rules, inputs.rules.source_columns)
         previous = world.store.fetch_file(inputs.previous, scratch / "previous.jsonl") if inputs.previous else None
         rows.screen(screens, previous)
+        rows.judge_again(length_rules(inputs.rules))
         counts = rows.counts((*rules, *screens))
         counts = replace(counts, reasons=with_texts(rows.ask, counts.reasons, screens, inputs.rules.phone_regions))
         changed = changes(rows.ask, inputs.usual_shifts)

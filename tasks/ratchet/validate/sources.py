@@ -25,6 +25,7 @@ class Source:
     malformed: str
     fields: str
     conversation: str = "NULL"
+    source: str = "NULL"
 
 
 def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Columns, tidied: bool) -> Source:
@@ -46,6 +47,7 @@ def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Column
         quality=fields[names.index(columns.quality)] if columns.quality else "NULL",
         malformed=f"CASE WHEN odd IS NOT NULL THEN {width} END" if tidied else "NULL",
         fields=f"CASE WHEN odd IS NULL THEN {whole} ELSE json(odd) END" if tidied else whole,
+        source=fields[names.index(columns.source)] if columns.source else "NULL",
     )
 
 
@@ -53,6 +55,7 @@ def jsonl_source(path: Path, columns: Columns) -> Source:
     """A text that is no string, and a label that is an object or a list, count as missing."""
     objects = f"read_ndjson_objects({quoted(str(path))}, maximum_object_size = {MAX_LINE_BYTES})"
     quality = f"json_extract_string(json, {pointer(columns.quality)})" if columns.quality else "NULL"
+    source = f"json_extract_string(json, {pointer(columns.source)})" if columns.source else "NULL"
     # Of a key that is there twice DuckDB takes the first, Python and JavaScript the last.
     malformed = (
         f"CASE WHEN json_type(json) <> 'OBJECT' THEN 'not an object' "
@@ -60,7 +63,7 @@ def jsonl_source(path: Path, columns: Columns) -> Source:
     )
     if columns.chat:
         relation = f"(SELECT json, json_extract(json, {pointer(columns.text)}) AS chat FROM {objects})"  # noqa: S608
-        return _chat_source(relation, quality, malformed, fields="json")
+        return _chat_source(relation, quality, malformed, fields="json", source=source)
     return Source(
         relation=objects,
         text=_scalar(columns.text, ["VARCHAR"]),
@@ -68,6 +71,7 @@ def jsonl_source(path: Path, columns: Columns) -> Source:
         quality=quality,
         malformed=malformed,
         fields="json",
+        source=source,
     )
 
 
@@ -78,9 +82,10 @@ def parquet_source(relation: str, types: Mapping[str, str], columns: Columns) ->
     values = ", ".join(f"{quoted(column)}, {_in_json(field, types[column])}" for column, field in fields.items())
     whole = f"json_object({values})"
     quality = fields[columns.quality] if columns.quality else "NULL"
+    source = fields[columns.source] if columns.source else "NULL"
     if columns.chat:
         chat = f"(SELECT {renamed}, to_json({name(columns.text)}) AS chat FROM {relation})"  # noqa: S608
-        return _chat_source(chat, quality, malformed="NULL", fields=whole)
+        return _chat_source(chat, quality, malformed="NULL", fields=whole, source=source)
     return Source(
         relation=f"(SELECT {renamed} FROM {relation})",  # noqa: S608
         text=fields[columns.text],
@@ -88,6 +93,7 @@ def parquet_source(relation: str, types: Mapping[str, str], columns: Columns) ->
         quality=quality,
         malformed="NULL",
         fields=whole,
+        source=source,
     )
 
 
@@ -98,7 +104,7 @@ def _in_json(field: str, kind: str) -> str:
     return f"CASE WHEN isfinite({field}) THEN to_json({field}) ELSE to_json(CAST({field} AS VARCHAR)) END"
 
 
-def _chat_source(relation: str, quality: str, malformed: str, fields: str) -> Source:
+def _chat_source(relation: str, quality: str, malformed: str, fields: str, source: str) -> Source:
     return Source(
         relation=relation,
         text=f"CASE WHEN conversation IS NULL THEN {conversations.content('chat', 0)} END",
@@ -106,6 +112,7 @@ def _chat_source(relation: str, quality: str, malformed: str, fields: str) -> So
         quality=quality,
         malformed=malformed,
         fields=fields,
+        source=source,
         conversation=f"CASE WHEN ({malformed}) IS NULL THEN {conversations.problem('chat')} END",
     )
 

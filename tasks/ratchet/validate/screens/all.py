@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ratchet.validate.contract import DataRules
+from ratchet.validate.screens.burst import BURST
 from ratchet.validate.screens.contamination import contamination_screen
 from ratchet.validate.screens.injection import INJECTION
 from ratchet.validate.screens.language import language_screen
@@ -29,6 +30,7 @@ def screens_of(
         *INJECTION,
         contamination_screen(evaluation_sets),
         POISON,
+        BURST,
         *REPEATED,
         NEAR_DUPLICATE,
         language_screen(rules.languages),

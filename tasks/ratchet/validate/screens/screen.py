@@ -14,8 +14,9 @@ class Screen:
     """`find_sql` gives the rows that break the rule, as `row` and `detail` (why, in a few words).
 
     It speaks of two views: `rows`, what no row rule has left out of the file (row, 1 is the file's first; text, label,
-    quality_score), and `previous`, the current dataset version (text, label). What SQL cannot see, `prepare` writes
-    into a table of the database before. Of a rule's actions the first is its default.
+    quality_score, source, which is NULL where the file does not say), and `previous`, the current dataset version
+    (text, label). What SQL cannot see, `prepare` writes into a table of the database before. Of a rule's actions the
+    first is its default.
 
     `hidden_sql` gives row, text and label of the rows found, with what nobody may read replaced. Unless the rule only
     warns, that is what the accepted rows, and the screens after it, have in place of the row's own.
