@@ -12,6 +12,16 @@ from ratchet.core.refs import FileRef, FolderRef
 Action = Literal["quarantine", "redact", "warn", "off"]
 
 
+class Classifier(Contract):
+    """Somebody's classifier behind OpenAI's moderation API; `url` ends in /v1.
+
+    Name a model that stays the same: what it said of a file is not asked again.
+    """
+
+    url: str = Field(pattern=r"^https?://[^\s@]+/v1/?$")
+    model: str = Field(min_length=1)
+
+
 class DataRules(Contract):
     """The expectation suite by value (JSON of a Great Expectations suite), and the limits on what may be rejected.
 
@@ -19,6 +29,7 @@ class DataRules(Contract):
     `phone_regions`: countries (ISO 3166) whose phone numbers are also found without a country code.
     `languages`: of the texts, ISO 639-1; with none of them nothing is looked for.
     `source_columns`: the first of these that a file has says where each row comes from; it is not kept.
+    `toxicity`: who is asked whether texts are harmful, and sees all of them; nobody, unless named.
     `max_upload_bytes` is of the upload once unpacked.
     """
 
@@ -30,6 +41,7 @@ class DataRules(Contract):
     phone_regions: tuple[str, ...] = ("US", "GB")
     languages: tuple[str, ...] = ()
     source_columns: tuple[str, ...] = ("source", "user", "author", "origin")
+    toxicity: Classifier | None = None
     min_rows: int = Field(default=200, ge=1)
     min_labels: int = Field(default=2, ge=2)
     max_quarantined_share: float = Field(default=0.3, ge=0.0, le=1.0)

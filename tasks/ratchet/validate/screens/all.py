@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from ratchet.clients.moderation import Moderator
 from ratchet.validate.contract import DataRules
 from ratchet.validate.screens.burst import BURST
 from ratchet.validate.screens.contamination import contamination_screen
@@ -15,10 +16,14 @@ from ratchet.validate.screens.repeated import REPEATED
 from ratchet.validate.screens.screen import Screen
 from ratchet.validate.screens.secrets import SECRET
 from ratchet.validate.screens.tokens import TrainingLength, tokens_screen
+from ratchet.validate.screens.toxicity import toxicity_screen
 
 
 def screens_of(
-    rules: DataRules, evaluation_sets: Mapping[str, Path], length: TrainingLength | None = None
+    rules: DataRules,
+    evaluation_sets: Mapping[str, Path],
+    length: TrainingLength | None = None,
+    moderator: Moderator | None = None,
 ) -> tuple[Screen, ...]:
     """What must not be learned is hidden first: the others then see the rows as they would be trained on.
 
@@ -35,4 +40,5 @@ def screens_of(
         NEAR_DUPLICATE,
         language_screen(rules.languages),
         tokens_screen(length),
+        toxicity_screen(moderator),
     )
