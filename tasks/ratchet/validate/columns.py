@@ -16,6 +16,7 @@ LABEL_NAMES = (
 )  # fmt: skip
 QUALITY_NAME = "quality_score"
 CHAT_NAME = "messages"
+TURNS = ("prompt", "completion")
 MAX_COLUMNS = 2000
 MAX_NAME_CHARACTERS, MAX_NAME_WORDS = 40, 4
 
@@ -38,6 +39,11 @@ class Columns:
     quality: str | None
     chat: bool = False
     source: str | None = None
+
+    @property
+    def may_be_turns(self) -> bool:
+        """TRL's conversational form has lists of messages in these two."""
+        return (_plain(self.text), _plain(self.label)) == TURNS
 
 
 def find_columns(

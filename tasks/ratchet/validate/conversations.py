@@ -1,5 +1,7 @@
 """Chat rows: `messages`, a list of {"role", "content"}, of which one question and its answer can be trained on.
 
+TRL writes the same as `prompt` and `completion`, each such a list.
+
 A conversation of another form is told in words and never shortened to fit.
 """
 
@@ -50,6 +52,26 @@ def problem(chat: str) -> str:
         (" OR ".join(no_text), "'a content is not one text'"),
     )
     return "CASE {} END".format(" ".join(f"WHEN {condition} THEN {words}" for condition, words in cases))
+
+
+def joined(prompt: str, completion: str) -> str:
+    """SQL for two lists of messages (JSON values) as one; NULL where one of them is no list."""
+    messages = " , ".join(f"json_extract({turn}, '$[*]')" for turn in (prompt, completion))
+    return f"CASE WHEN {_is_list(prompt)} AND {_is_list(completion)} THEN to_json(list_concat({messages})) END"
+
+
+def problem_of_turns(prompt: str, completion: str, chat: str) -> str:
+    """As `problem`, where `chat` is both joined. Two that are no lists have none: they are text."""
+    return (
+        f"CASE WHEN {_is_list(prompt)} <> {_is_list(completion)} "
+        "THEN 'prompt and completion are not both lists of messages' "
+        f"WHEN {chat} IS NOT NULL THEN coalesce({problem(chat)}, CASE WHEN json_array_length({prompt}) <> 1 "
+        "THEN 'prompt is not the question alone' END) END"
+    )
+
+
+def _is_list(turn: str) -> str:
+    return f"(json_type({turn}) IS NOT DISTINCT FROM 'ARRAY')"
 
 
 def _calls(chat: str) -> str:

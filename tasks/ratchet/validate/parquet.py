@@ -37,6 +37,9 @@ def refuse_wrong_types(types: Mapping[str, str], columns: Columns, file_name: st
     """Raises BadUpload where a column cannot hold what it is taken for."""
     if columns.chat:
         _refuse(types, columns.text, ("STRUCT",), "a list of {role, content}", file_name)
+    elif columns.may_be_turns and types[columns.text].endswith("]"):
+        _refuse(types, columns.text, ("STRUCT",), "a list of {role, content}", file_name)
+        _refuse(types, columns.label, ("STRUCT",), "a list of {role, content}", file_name)
     else:
         _refuse(types, columns.text, _TEXT, "strings", file_name)
         _refuse(types, columns.label, _TEXT + _NUMBERS, "strings or numbers", file_name)

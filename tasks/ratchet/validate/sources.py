@@ -1,6 +1,6 @@
 """An upload as SQL: a relation, and where in it the fields are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,9 @@ from ratchet.validate import conversations
 from ratchet.validate.columns import Columns
 from ratchet.validate.sql import has_a_key_twice, name, pointer, quoted
 from ratchet.validate.upload import MAX_LINE_BYTES
+
+_TURNS = ("asked", "answered")
+_JOINED = conversations.joined(*_TURNS)
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,15 @@ def jsonl_source(path: Path, columns: Columns) -> Source:
     if columns.chat:
         relation = f"(SELECT json, json_extract(json, {pointer(columns.text)}) AS chat FROM {objects})"  # noqa: S608
         return _chat_source(relation, quality, malformed, fields="json", source=source)
+    if columns.may_be_turns:
+        turns = ", ".join(f"json_extract(json, {pointer(key)}) AS {turn}" for key, turn in _turns_of(columns))
+        relation = f"(SELECT *, {_JOINED} AS chat FROM (SELECT json, {turns} FROM {objects}))"  # noqa: S608
+        text, label = _string(columns.text), _scalar(columns.label)
+        return _turns_source(relation, quality, malformed, fields="json", source=source, otherwise=(text, label))
     return Source(
         relation=objects,
-        text=_scalar(columns.text, ["VARCHAR"]),
-        label=_scalar(columns.label, ["VARCHAR", "BIGINT", "UBIGINT", "DOUBLE", "BOOLEAN"]),
+        text=_string(columns.text),
+        label=_scalar(columns.label),
         quality=quality,
         malformed=malformed,
         fields="json",
@@ -86,6 +94,10 @@ def parquet_source(relation: str, types: Mapping[str, str], columns: Columns) ->
     if columns.chat:
         chat = f"(SELECT {renamed}, to_json({name(columns.text)}) AS chat FROM {relation})"  # noqa: S608
         return _chat_source(chat, quality, malformed="NULL", fields=whole, source=source)
+    if columns.may_be_turns and types[columns.text].endswith("]"):
+        turns = ", ".join(f"to_json({name(column)}) AS {turn}" for column, turn in _turns_of(columns))
+        whole_turns = f"(SELECT *, {_JOINED} AS chat FROM (SELECT {renamed}, {turns} FROM {relation}))"  # noqa: S608
+        return _turns_source(whole_turns, quality, "NULL", fields=whole, source=source, otherwise=("NULL", "NULL"))
     return Source(
         relation=f"(SELECT {renamed} FROM {relation})",  # noqa: S608
         text=fields[columns.text],
@@ -117,7 +129,40 @@ def _chat_source(relation: str, quality: str, malformed: str, fields: str, sourc
     )
 
 
-def _scalar(key: str, types: Sequence[str]) -> str:
+def _turns_source(
+    relation: str, quality: str, malformed: str, fields: str, source: str, otherwise: tuple[str, str]
+) -> Source:
+    """Of rows whose prompt and completion are lists of messages; `otherwise` is text and label of the other rows."""
+    contents = (conversations.content("chat", number) for number in range(2))
+    text, label = (
+        f"CASE WHEN chat IS NULL THEN {plain} WHEN conversation IS NULL THEN {content} END"
+        for plain, content in zip(otherwise, contents, strict=True)
+    )
+    return Source(
+        relation=relation,
+        text=text,
+        label=label,
+        quality=quality,
+        malformed=malformed,
+        fields=fields,
+        source=source,
+        conversation=f"CASE WHEN ({malformed}) IS NULL THEN {conversations.problem_of_turns(*_TURNS, 'chat')} END",
+    )
+
+
+def _turns_of(columns: Columns) -> Iterable[tuple[str, str]]:
+    return zip((columns.text, columns.label), _TURNS, strict=True)
+
+
+def _string(key: str) -> str:
+    return _of_type(key, ["VARCHAR"])
+
+
+def _scalar(key: str) -> str:
+    return _of_type(key, ["VARCHAR", "BIGINT", "UBIGINT", "DOUBLE", "BOOLEAN"])
+
+
+def _of_type(key: str, types: Sequence[str]) -> str:
     allowed = ", ".join(map(quoted, types))
     return (
         f"CASE WHEN json_type(json, {pointer(key)}) IN ({allowed}) THEN json_extract_string(json, {pointer(key)}) END"

@@ -87,6 +87,10 @@ def valid_files(folder: Path) -> dict[str, bytes]:
     files = every_kind(folder, CLEAN)
     chat = [{"messages": [{"role": "user", "content": t}, {"role": "assistant", "content": a}]} for t, a in CLEAN]
     files["chat.jsonl"] = as_jsonl(chat)
+    turns = [{"prompt": row["messages"][:1], "completion": row["messages"][1:]} for row in chat]
+    files["turns.jsonl"] = as_jsonl(
+        [*turns[:20], *({"prompt": text, "completion": label} for text, label in CLEAN[20:])]
+    )
     files["wide.parquet"] = as_parquet(
         folder,
         "SELECT 'ticket number ' || i AS text, i % 3 AS label, 0.7 AS quality_score, [i] AS l, {'a': 'é'} AS s, "

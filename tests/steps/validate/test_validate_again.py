@@ -68,7 +68,13 @@ def test_a_length_that_only_warns_is_told_once(validate: Validate, world: World)
     assert (outputs.num_accepted, outputs.num_warned) == (33, 3)
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(rows=DIRTY)
 @pytest.mark.parametrize("action", ["redact", "quarantine"])
 def test_what_is_accepted_is_accepted_again(

@@ -11,6 +11,8 @@ from tests.steps.validate.conftest import CLEAN, QUICK, RULES, Validate, as_csv,
 from tests.steps.validate.files import as_parquet, every_kind, parquet_of
 
 from ratchet.clients.world import World
+from ratchet.core.chat import Chat
+from ratchet.prepare.chat import training_lines
 from ratchet.validate.bad_upload import BadUpload
 
 ASKED, SAID = "My card is late again", "card_arrival"
@@ -97,6 +99,75 @@ def test_a_conversation_of_another_form_is_quarantined_in_words(validate: Valida
         {"row": row, "reasons": ["conversation"], "details": [words], "fields": {"messages": messages, "id": 7}}
         for row, (messages, words) in enumerate(CONVERSATIONS, start=2)
     ]
+
+
+# prompt, completion → why they are no question and answer
+TURNS: tuple[tuple[Any, Any, str], ...] = (
+    ([QUESTION], SAID, "prompt and completion are not both lists of messages"),
+    (ASKED, [ANSWER], "prompt and completion are not both lists of messages"),
+    ([QUESTION], None, "prompt and completion are not both lists of messages"),
+    ([QUESTION, ANSWER], [], "prompt is not the question alone"),
+    ([], [QUESTION, ANSWER], "prompt is not the question alone"),
+    ([{"role": "system", "content": "Be kind"}, QUESTION], [ANSWER], "it has a system message"),
+    ([QUESTION, ANSWER, QUESTION], [ANSWER], "it has 4 messages, not one question and its answer"),
+    ([QUESTION], [{**ANSWER, "tool_calls": [{"id": "a"}]}], "it calls tools"),
+    ([QUESTION], ["card_arrival"], "messages is not a list of objects with a role"),
+    ([], [], "messages is empty"),
+)
+
+
+def test_lists_of_messages_in_prompt_and_completion_are_a_conversation(validate: Validate, world: World) -> None:
+    whole = [
+        {"prompt": [QUESTION], "completion": [ANSWER]},
+        {"prompt": [{**QUESTION, "content": [{"type": "text", "text": ASKED}]}], "completion": [ANSWER]},
+        {"prompt": ASKED, "completion": SAID},  # both forms in one file
+    ]
+    others = [{"prompt": prompt, "completion": completion} for prompt, completion, _ in TURNS]
+
+    outputs = validate(as_jsonl([*whole, *others]), "up.jsonl", rules=QUICK)
+
+    assert accepted(world, outputs) == [(ASKED, SAID)] * 3
+    assert lines(world, outputs.quarantine) == [
+        {"row": row, "reasons": ["conversation"], "details": [words], "fields": fields}
+        for row, (fields, (*_, words)) in enumerate(zip(others, TURNS, strict=True), start=4)
+    ]
+
+
+def test_a_key_twice_in_a_message_of_a_prompt_is_told(validate: Validate, world: World) -> None:
+    twice = b'{"prompt":[{"role":"user","content":"My card is late","content":"x"}],"completion":[{"role":"assistant",'
+    rows = as_jsonl([{"prompt": [QUESTION], "completion": [ANSWER]}]) + twice + b'"content":"card"}]}\n'
+
+    outputs = validate(rows, "up.jsonl", rules=QUICK)
+
+    assert [line["details"] for line in lines(world, outputs.quarantine)] == [["a message has a key twice"]]
+
+
+def test_prompts_and_completions_of_a_parquet_file_are_judged_alike(
+    validate: Validate, world: World, tmp_path: Path
+) -> None:
+    rows = [
+        {"prompt": [QUESTION], "completion": [ANSWER]},
+        {"prompt": [QUESTION, QUESTION], "completion": [ANSWER]},
+        {"prompt": [QUESTION], "completion": None},
+    ]
+    messages = "STRUCT(role VARCHAR, content VARCHAR)[]"
+    content = parquet_of(tmp_path, rows, f"{{prompt: '{messages}', completion: '{messages}'}}")
+
+    outputs = validate(content, "up.parquet", rules=QUICK)
+
+    assert accepted(world, outputs) == [(ASKED, SAID)]
+    assert [(row["row"], row["reasons"], row["details"]) for row in lines(world, outputs.quarantine)] == [
+        (2, ["conversation"], ["it has 3 messages, not one question and its answer"]),
+        (3, ["conversation"], ["prompt and completion are not both lists of messages"]),
+    ]
+
+
+def test_what_the_own_prepare_writes_can_be_sent(validate: Validate, world: World) -> None:
+    chats = [Chat("", text, label) for text, label in CLEAN]
+
+    outputs = validate(training_lines(chats), "train.jsonl", rules=QUICK)
+
+    assert accepted(world, outputs) == CLEAN
 
 
 def test_an_answer_that_is_missing_is_a_missing_label(validate: Validate, world: World) -> None:
