@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,8 +130,9 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     num_shown = max(1, _EXAMPLE_LINES // max(1, len(broken)))
     for reason in broken:
         done = {"quarantine": "quarantined", "redact": "redacted", "warn": "kept"}[reason.action]
-        shown = "\n".join(map(_example, reason.examples[:num_shown]))
-        table.add_row(str(reason.num_rows), done, reason.reason, Text(f"{reason.rule}\n").append(shown, "dim"))
+        table.add_row(str(reason.num_rows), done, reason.reason, Text(reason.rule))
+        for line in _examples(reason.examples, num_shown):
+            table.add_row("", "", "", Text(line, "dim", no_wrap=True, overflow="ellipsis"))
     if broken:
         console.print(table)
     if checked.num_quarantined:
@@ -155,8 +156,14 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     )
 
 
-def _example(example: Example) -> str:
-    return f"row {example.row}: {example.text}" if example.text else f"row {example.row}"
+def _examples(examples: Sequence[Example], num_shown: int) -> list[str]:
+    """A line for so many of them that have a text; the numbers of the others stand in the first line."""
+    told = [example for example in examples if example.text][:num_shown]
+    numbers = ", ".join(str(example.row) for example in examples if example not in told)
+    if not told:
+        return [f"row {numbers}"]
+    also = f" (also {numbers})" if numbers else ""
+    return [f"row {one.row}{'' if place else also}: {one.text}" for place, one in enumerate(told)]
 
 
 def compared(changes: Changes, console: Console) -> None:

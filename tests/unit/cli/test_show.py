@@ -63,13 +63,19 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
         num_warned=0,
         num_labels=2,
         reasons=(
-            ReasonCount(reason="personal", rule="no e-mail", action="redact", num_rows=1, examples=(Example(row=2),)),
+            ReasonCount(
+                reason="personal",
+                rule="no e-mail",
+                action="redact",
+                num_rows=2,
+                examples=(Example(row=2), Example(row=4)),
+            ),
             ReasonCount(
                 reason="text_length",
                 rule="text has 10 characters",
                 action="quarantine",
                 num_rows=1,
-                examples=(Example(row=3, text="[red]wee[/]"),),
+                examples=(Example(row=3, text="[red]wee[/]"), Example(row=5, text="x" * 200), Example(row=6)),
             ),
         ),
         changes=None,
@@ -94,5 +100,7 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     told = console.export_text()
     assert "read 3 rows, accepted 2 (redacted 1, warned of 0), quarantined 1, labels 2" in told
-    assert "1  redacted     personal     no e-mail" in told
-    assert "row 3: [red]wee[/]" in told
+    assert "2  redacted     personal     no e-mail" in told
+    shown = [line.strip() for line in told.splitlines() if line.strip().startswith("row ")]
+    assert shown[:2] == ["row 2, 4", "row 3 (also 6): [red]wee[/]"]
+    assert shown[2].endswith("x…")
