@@ -8,6 +8,8 @@ from ratchet.validate.contract import Action
 from ratchet.validate.screens.screen import Screen, batches
 from ratchet.validate.sql import quoted
 
+_MOST_PASSES = 5
+
 
 @dataclass(frozen=True)
 class Hidden:
@@ -47,8 +49,20 @@ def hiding_screen(reason: str, words: str, actions: tuple[Action, ...], candidat
     )
 
 
+def settled(hide: Hide, text: str) -> Hidden:
+    """What is left once `hide` changes nothing any more: a mark in place of one thing may uncover another."""
+    kinds: frozenset[str] = frozenset()
+    for _ in range(_MOST_PASSES):
+        hidden = hide(text)
+        kinds |= hidden.kinds
+        if hidden.text == text:
+            break
+        text = hidden.text
+    return Hidden(text, kinds)
+
+
 def _found(rows: Iterable[tuple[Any, ...]], hide: Hide) -> Iterable[tuple[int, str, str, str]]:
     for row, text, label in rows:
-        in_text, in_label = hide(text), hide(label)
+        in_text, in_label = settled(hide, text), settled(hide, label)
         if kinds := in_text.kinds | in_label.kinds:
             yield row, ", ".join(sorted(kinds)), in_text.text, in_label.text
