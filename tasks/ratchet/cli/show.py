@@ -25,7 +25,7 @@ from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
-from ratchet.validate.contract import Changes, Example, ValidateOutputs
+from ratchet.validate.contract import Changes, Example, ReasonCount, ValidateOutputs
 
 # Two weekly drills were missed, failed or skipped.
 DRILL_OVERDUE_DAYS = 15
@@ -126,7 +126,8 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     table = Table(box=None, pad_edge=False)
     for heading in ("rows", "", "reason", "rule"):
         table.add_column(heading, justify="right" if heading == "rows" else "left")
-    broken = [reason for reason in checked.reasons if reason.num_rows]
+    told = json.loads(world.store.read_bytes(checked.receipt))["reasons"]  # with what the rows say
+    broken = [reason for reason in map(ReasonCount.model_validate, told) if reason.num_rows]
     num_shown = max(1, _EXAMPLE_LINES // max(1, len(broken)))
     for reason in broken:
         done = {"quarantine": "quarantined", "redact": "redacted", "warn": "kept"}[reason.action]

@@ -21,9 +21,13 @@ TIMEOUT_SECONDS = 60.0
 class ModeratorAway(TransientError, ConnectionError):
     """Nobody answers, or not in time, or with a server error, or too many ask."""
 
+    code = "UNAVAILABLE"
+
 
 class NoModerator(TerminalError, ValueError):
     """The endpoint does not do what OpenAI's moderation API does, or does not do it for us."""
+
+    code = "SETTINGS_INVALID"
 
 
 @dataclass(frozen=True)

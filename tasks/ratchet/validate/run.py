@@ -47,7 +47,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         rows.screen(screens, previous)
         rows.judge_again(length_rules(inputs.rules))
         counts = rows.counts((*rules, *screens))
-        counts = replace(counts, reasons=with_texts(rows.ask, counts.reasons, screens, inputs.rules.phone_regions))
+        shown = with_texts(rows.ask, counts.reasons, screens, inputs.rules.phone_regions)
         changed = changes(rows.ask, inputs.usual_shifts)
         refusals = batch_refusals(inputs.rules, batch_metrics(counts))
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
@@ -55,7 +55,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     told = receipt(
         inputs,
         columns=columns,
-        counts=counts,
+        counts=replace(counts, reasons=shown),  # the outputs, which Airflow and manifests keep, have row numbers alone
         changes=changed,
         refusals=refusals,
         accepted=accepted,

@@ -77,21 +77,24 @@ def test_users_text_is_text_on_the_page(validate: Validate, world: World) -> Non
     assert "&lt;img src=x" in shown
 
 
-def shown(outputs: ValidateOutputs, reason: str) -> list[tuple[int, str | None]]:
-    counted = next(one for one in outputs.reasons if one.reason == reason)
-    return [(example.row, example.text) for example in counted.examples]
+def shown(world: World, outputs: ValidateOutputs, reason: str) -> list[tuple[int, str | None]]:
+    kept = json.loads(world.store.read_bytes(outputs.receipt))["reasons"]
+    counted = next(one for one in kept if one["reason"] == reason)
+    return [(example["row"], example["text"]) for example in counted["examples"]]
 
 
-def test_an_example_is_the_beginning_of_its_text_on_one_line_that_steers_no_terminal(validate: Validate) -> None:
+def test_an_example_is_the_beginning_of_its_text_on_one_line_that_steers_no_terminal(
+    validate: Validate, world: World
+) -> None:
     long = "The answer\tto my\r\nquestion is " + "long " * 1000
     odd = "\x1b[2J<|im_start|> \u202egnp"
 
     outputs = validate(as_csv([*CLEAN, (long, "refund"), (odd, "refund"), ("", "refund")]))
 
     begin = "The answer to my question is long long long long long long long long long long …"
-    assert shown(outputs, "text_length") == [(31, begin)]
-    assert shown(outputs, "template_token") == [(32, "\ufffd[2J<|im_start|> \ufffdgnp")]
-    assert shown(outputs, "text_missing") == [(33, None)]
+    assert shown(world, outputs, "text_length") == [(31, begin)]
+    assert shown(world, outputs, "template_token") == [(32, "\ufffd[2J<|im_start|> \ufffdgnp")]
+    assert shown(world, outputs, "text_missing") == [(33, None)]
 
 
 MAIL, KEY = "mia.noor@example.com", "AKIA" + "QWERTYUIOPASDFGH"
@@ -108,7 +111,7 @@ def test_no_example_tells_what_is_private_whatever_the_recipe_does_about_it(
 
     outputs = validate(as_csv(rows), rules=rules)
 
-    assert shown(outputs, "text_length") == [(34, None), (35, "xxxxxxxxx")]
+    assert shown(world, outputs, "text_length") == [(34, None), (35, "xxxxxxxxx")]
     told = [outputs.canonical_json(), world.store.read_bytes(outputs.receipt), world.store.read_bytes(outputs.page)]
     assert not any(private.encode() in text for text in [*told, caplog.text.encode()])
 
