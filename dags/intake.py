@@ -8,9 +8,11 @@ release may wait for. Red means refused: the receipt says why, and the version b
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Param, TriggerRule
 
 from ratchet.clients.settings import load
+from ratchet.orchestration.drift import FindBase
 from ratchet.orchestration.intake import AddVersion, SettleUpload, TakeUpload
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
@@ -64,6 +66,14 @@ def intake(recipe: Recipe) -> DAG:
         validate = step_task(recipe, step="validate", inputs=inputs, publishes=asked)
         add = AddVersion(task_id="add", dataset=recipe.dataset, inputs=inputs)
         settle = SettleUpload(task_id="settle", line=recipe.line, inputs=inputs, stamp=taken["stamp"])
+        if recipe.drift:
+            before = taken["previous"]
+            base = FindBase(task_id="base", base=recipe.base, previous=before)
+            drifting = recipe.drifting(before, validate.output["accepted"], base.output, taken["usual_shifts"])
+            drift = step_task(recipe, step="drift", inputs=drifting, retries=1)
+            # Drift is told, and holds up no upload: whether it was found, skipped or failed, the rows are added.
+            compared = EmptyOperator(task_id="compared", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+            [validate, drift] >> compared >> add
         take >> validate >> add >> settle.as_teardown(setups=take)
     return dag
 

@@ -7,11 +7,12 @@ the short cuts (a verdict that stops the run), the look for ratings and the pers
 from datetime import timedelta
 from functools import partial
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.costs import work_so_far
+from ratchet.orchestration.drift import drift_asset
 from ratchet.orchestration.intake import dataset_asset
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.ratings import NewestRatings
@@ -30,12 +31,14 @@ def release(recipe: Recipe) -> DAG:
     step = partial(step_task, recipe)
     canary = recipe.canary if SETTINGS.can_share_traffic else None
     weekly = CronTriggerTimetable(recipe.schedule, timezone="UTC")
-    on_data = AssetOrTimeSchedule(timetable=weekly, assets=[dataset_asset(recipe.dataset)])
+    waits_for = [dataset_asset(recipe.dataset)] * recipe.release_on_data + [
+        drift_asset(recipe.line)
+    ] * recipe.release_on_drift
     with DAG(
         dag_id=f"release_{recipe.line}",
         description=recipe.description,
         doc_md=__doc__,
-        schedule=on_data if recipe.release_on_data else weekly,
+        schedule=AssetOrTimeSchedule(timetable=weekly, assets=AssetAny(*waits_for)) if waits_for else weekly,
         # No start date: with one, Airflow would start a run for the last week as soon as the DAG is there.
         catchup=False,
         max_active_runs=1,

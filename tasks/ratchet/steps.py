@@ -9,6 +9,7 @@ from ratchet.convert.contract import ConvertInputs, ConvertOutputs
 from ratchet.core.contract import Contract, digest_json
 from ratchet.core.memo import step_key
 from ratchet.core.refs import digest_file
+from ratchet.drift.contract import DriftInputs, DriftOutputs
 from ratchet.drill.contract import DrillInputs, DrillOutputs
 from ratchet.evaluate.contract import EvaluateInputs, EvaluateOutputs
 from ratchet.finetune.contract import FinetuneInputs, FinetuneOutputs
@@ -57,6 +58,7 @@ STEPS = {
     for step in (
         Step("resolve", ResolveInputs, ResolveOutputs, image="ops", revision=1, acts=True),
         Step("validate", ValidateInputs, ValidateOutputs, image="data", revision=4),
+        Step("drift", DriftInputs, DriftOutputs, image="evaluate", revision=1),
         Step("prepare", PrepareInputs, PrepareOutputs, image="data", revision=1),
         Step("finetune", FinetuneInputs, FinetuneOutputs, image="train", revision=1),
         Step("evaluate", EvaluateInputs, EvaluateOutputs, image="evaluate", revision=4),

@@ -11,6 +11,7 @@ import pytest
 
 from ratchet.core.contract import Contract
 from ratchet.core.datasets import DatasetVersion, Row
+from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.memo import ErrorRecord, Manifest
@@ -25,7 +26,7 @@ from ratchet.steps import STEPS
 
 SCHEMAS = Path(__file__).parent / "schemas"
 STORED = (
-    *(DatasetVersion, DecisionRecord, Drill, ErrorRecord, EvalReport, LedgerEvent, Manifest),
+    *(DatasetVersion, DecisionRecord, Drift, Drill, ErrorRecord, EvalReport, LedgerEvent, Manifest),
     *(Notice, PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
 )
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)

@@ -172,11 +172,55 @@ def test_a_recipe_may_keep_its_releases_to_the_week(airflow_home: Path) -> None:
 def test_an_upload_is_taken_validated_and_added_and_its_file_is_settled_whatever_came_of_it(dags: dict) -> None:
     tasks = dags["intake_support"].task_dict
 
-    assert tasks["take"].downstream_task_ids == {"validate", "add", "settle"}
+    assert tasks["take"].downstream_task_ids == {"validate", "base", "drift", "add", "settle"}
     assert tasks["validate"].step == "validate"
     assert "add" in tasks["validate"].downstream_task_ids
     assert tasks["settle"].is_teardown
     assert "add" in tasks["settle"].upstream_task_ids
+
+
+def test_an_upload_is_compared_before_it_is_added_and_added_whatever_came_of_that(dags: dict) -> None:
+    tasks = dags["intake_support"].task_dict
+
+    assert tasks["drift"].upstream_task_ids == {"take", "validate", "base"}
+    assert "compared" in tasks["add"].upstream_task_ids
+    assert tasks["compared"].upstream_task_ids == {"validate", "drift"}
+    assert tasks["compared"].trigger_rule == "all_done_min_one_success"
+
+
+def test_what_users_ask_is_looked_at_every_day_compared_and_told(dags: dict) -> None:
+    recipe = load_recipe("support", ROOT)
+    drift = dags["drift_support"]
+
+    assert drift.timetable.expression == recipe.drift_schedule == "0 4 * * *"
+    assert drift.task_dict["drift"].upstream_task_ids == {"look"}
+    assert drift.task_dict["tell"].upstream_task_ids == {"look", "drift"}
+
+
+@pytest.mark.parametrize(
+    ("on_data", "on_drift", "waited_for"),
+    [(True, True, ["datasets", "drifts"]), (False, True, ["drifts"]), (True, False, ["datasets"])],
+)
+def test_a_release_begins_on_new_data_on_drift_or_on_either_as_the_recipe_says(
+    dags: dict, on_data: bool, on_drift: bool, waited_for: list[str]
+) -> None:
+    wish = {"release_on_data": on_data, "release_on_drift": on_drift}
+    recipe = load_recipe("support", ROOT).model_copy(update=wish)
+    build = runpy.run_path(str(ROOT / "dags" / "release.py"))["release"]
+    (told,) = dags["drift_support"].task_dict["tell"].outlets
+
+    condition = build(recipe).timetable.asset_condition
+
+    assert type(condition).__name__ == "AssetAny"
+    assert [asset.uri for asset in condition.objects] == [f"ratchet://{kind}/support" for kind in waited_for]
+    assert told.uri == "ratchet://drifts/support"
+
+
+def test_a_recipe_without_drift_compares_no_upload(airflow_home: Path) -> None:
+    recipe = load_recipe("support", ROOT).model_copy(update={"drift": None})
+    build = runpy.run_path(str(ROOT / "dags" / "intake.py"))["intake"]
+
+    assert build(recipe).task_dict.keys() == {"take", "validate", "add", "settle"}
 
 
 def test_a_recipe_is_the_same_bytes_each_time_it_is_read() -> None:

@@ -19,10 +19,11 @@ from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
-from ratchet.core.drift import in_words
+from ratchet.core.drift import Distance, in_words
 from ratchet.core.errors import EXIT_NOTHING_TO_DO
 from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
+from ratchet.intake.embedding import embedding_of
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import Changes, Example, ReasonCount, ValidateOutputs
@@ -145,7 +146,7 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
             kept.chmod(0o600)
         console.print(f"every rejected row with its reasons: {kept}", soft_wrap=True)
     if checked.changes:
-        compared(checked.changes, console)
+        compared(checked.changes, embedding_of(json.loads(world.store.read_bytes(checked.receipt))), console)
     page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     if not page.is_file():
@@ -167,7 +168,7 @@ def _examples(examples: Sequence[Example], num_shown: int) -> list[str]:
     return [f"row {one.row}{'' if place else also}: {one.text}" for place, one in enumerate(told)]
 
 
-def compared(changes: Changes, console: Console) -> None:
+def compared(changes: Changes, embedding: Distance | None, console: Console) -> None:
     """The upload against the version it was added to."""
     console.print(
         f"against the version before: {changes.num_new_rows} rows that it lacked, {changes.num_new_labels} new labels"
@@ -176,6 +177,12 @@ def compared(changes: Changes, console: Console) -> None:
         if shift.drifted:
             told = f"drift of {in_words(shift)} (index {shift.psi:.2f}, told above {shift.limit:.2f})"
             console.print(told, style="yellow", markup=False, soft_wrap=True)
+    if embedding and embedding.drifted:
+        console.print(
+            f"drift of what the texts are about (distance {embedding.distance:.3f}, told above {embedding.limit:.3f})",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:

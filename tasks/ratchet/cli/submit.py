@@ -14,8 +14,12 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from ratchet.cli.here import do_step
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
-from ratchet.core.errors import TerminalError
-from ratchet.core.refs import FileRef
+from ratchet.core.drift import Distance
+from ratchet.core.errors import NothingToDo, RatchetError, TerminalError
+from ratchet.core.log import log
+from ratchet.core.refs import FileRef, FolderRef
+from ratchet.drift.contract import DriftInputs, DriftOutputs
+from ratchet.intake.embedding import with_embedding
 from ratchet.intake.take import take
 from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import Added, Sender, add_version
@@ -60,6 +64,10 @@ def submit(
         )
         say.doing("looking at every row")
         checked: ValidateOutputs = do_step(settings, config, "validate", inputs, on_line)
+        if inputs.previous and checked.status == "ACCEPTED":
+            say.doing("comparing what the texts are about")
+            drift = _drift(settings, config, recipe, inputs, checked, on_line)
+            checked = with_embedding(world.store, checked, drift)
         say.doing("adding the accepted rows")
         sender = Sender(getpass.getuser(), upload.note, upload.replace)
         added = add_version(world, recipe.dataset, inputs, checked, sender)
@@ -90,6 +98,30 @@ def tell_next(recipe: Recipe, added: Added, file_name: str, console: Console) ->
     console.print(
         f"what happens next: it joins the release of {when:%A %Y-%m-%d %H:%M} UTC; `ratchet retrain` starts one now"
     )
+
+
+def _drift(
+    settings: Settings,
+    config: Path,
+    recipe: Recipe,
+    inputs: ValidateInputs,
+    checked: ValidateOutputs,
+    on_line: Callable[[str], None],
+) -> Distance | None:
+    """None where it cannot be told: it holds up no upload. With steps on a cluster the base is there, not here."""
+    world = World(settings, settings.scratch)
+    base = world.store.get(f"bases/{recipe.base}.json")
+    if recipe.drift is None or base is None or settings.runtime != "process":
+        return None
+    asked = recipe.drifting(inputs.previous, checked.accepted, FolderRef.model_validate_json(base), inputs.usual_shifts)
+    try:
+        found: DriftOutputs = do_step(settings, config, "drift", DriftInputs(**asked), on_line)
+    except NothingToDo:
+        return None
+    except RatchetError as error:
+        log.warning("the upload was not compared by the base model", extra={"reason": str(error)})
+        return None
+    return found.embedding
 
 
 def _taken(world: World, path: Path, on_bytes: Callable[[int], None]) -> FileRef:

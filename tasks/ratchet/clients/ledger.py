@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ratchet.clients.store import Store
 from ratchet.core.contract import Contract, canonical_json
 from ratchet.core.datasets import DatasetVersion
+from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.notices import Notice
@@ -174,6 +175,10 @@ def preference_journal(store: Store, candidate_sha256: str, baseline_sha256: str
 
 def drill_journal(store: Store, line: str) -> Journal[Drill]:
     return Journal(store, f"drills/{line}", Drill)
+
+
+def drift_journal(store: Store, line: str) -> Journal[Drift]:
+    return Journal(store, f"drifts/{line}", Drift)
 
 
 def notice_journal(store: Store, line: str) -> Journal[Notice]:

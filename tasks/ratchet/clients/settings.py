@@ -89,6 +89,7 @@ class NotifySettings(Contract):
 
     approvals: SecretName | None = None
     escalations: SecretName | None = None
+    drift: SecretName | None = None
 
 
 class IntakeSettings(Contract):
@@ -156,6 +157,11 @@ class Settings(Contract):
     @property
     def scratch(self) -> Path:
         return self.state / "scratch"
+
+    @property
+    def capture_dir(self) -> Path:
+        """What users ask, kept for a few days where the recipe's platform says so (docs/edge.md)."""
+        return self.state / "capture"
 
     @property
     def secrets(self) -> Path:

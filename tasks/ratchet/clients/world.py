@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ratchet.clients.registry import Registry
     from ratchet.clients.router import Router
     from ratchet.core.datasets import DatasetVersion
+    from ratchet.core.drifts import Drift
     from ratchet.core.drills import Drill
     from ratchet.core.notices import Notice
     from ratchet.core.preference import Rated
@@ -70,6 +71,11 @@ class World:
         from ratchet.clients.ledger import drill_journal
 
         return drill_journal(self.store, line)
+
+    def drifts(self, line: str) -> "Journal[Drift]":
+        from ratchet.clients.ledger import drift_journal
+
+        return drift_journal(self.store, line)
 
     def notices(self, line: str) -> "Journal[Notice]":
         from ratchet.clients.ledger import notice_journal

@@ -55,6 +55,20 @@ class Shift(Contract):
         return self.psi > self.limit
 
 
+class Distance(Contract):
+    """How far what the rows are about moved: the distance of their embeddings, 0 (the same) to 1.
+
+    `limit` is what it must exceed to be told: the larger of chance and of what has been usual.
+    """
+
+    distance: float
+    limit: float
+
+    @property
+    def drifted(self) -> bool:
+        return self.distance > self.limit
+
+
 @dataclass(frozen=True)
 class Feature:
     """`values` gives a row's values of this feature; a row is (text, label)."""
@@ -70,7 +84,16 @@ FEATURES = (
 )
 
 
-def shifts(now: Sequence[Row], before: Sequence[Row], usual: Mapping[str, Sequence[float]]) -> tuple[Shift, ...]:
+# In the history of what is usual, beside the features' names.
+EMBEDDING = "embedding"
+
+
+def shifts(
+    now: Sequence[Row],
+    before: Sequence[Row],
+    usual: Mapping[str, Sequence[float]],
+    features: Sequence[Feature] = FEATURES,
+) -> tuple[Shift, ...]:
     """One for each feature; none when either side has too few rows to say.
 
     Args:
@@ -80,7 +103,7 @@ def shifts(now: Sequence[Row], before: Sequence[Row], usual: Mapping[str, Sequen
     if min(len(now), len(before)) < MIN_ROWS:
         return ()
     found = []
-    for feature in FEATURES:
+    for feature in features:
         sides = [[feature.values(row) for row in rows] for rows in (now, before)]
         found.append(_shift(feature.name, *_common(sides[0], sides[1]), usual.get(feature.name, ())))
     return tuple(found)
@@ -113,7 +136,7 @@ def _shift(name: str, now: Categories, before: Categories, usual: Sequence[float
         feature=name,
         psi=moved,
         js=jensen_shannon(*shares),
-        limit=max(WORTH_TELLING, _by_chance(now, before, categories), _unusual(usual)),
+        limit=max(WORTH_TELLING, _by_chance(now, before, categories), unusual(usual)),
         movers=tuple(
             Mover(category=categories[at], before=shares[1][at], now=shares[0][at]) for at in order[:_NUM_MOVERS]
         ),
@@ -133,7 +156,8 @@ def _by_chance(now: Categories, before: Categories, categories: Sequence[str]) -
     return sorted(values)[math.ceil(CHANCE_QUANTILE * NUM_PERMUTATIONS) - 1]
 
 
-def _unusual(usual: Sequence[float]) -> float:
+def unusual(usual: Sequence[float]) -> float:
+    """What is beyond the usual begins here; 0 as long as too little has been seen to know it."""
     return fmean(usual) + UNUSUAL_DEVIATIONS * stdev(usual) if len(usual) >= MIN_HISTORY else 0.0
 
 

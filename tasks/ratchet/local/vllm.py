@@ -73,7 +73,7 @@ def become_vllm(arguments: list[str]) -> NoReturn:
 
 def capture(settings: Settings) -> dict[str, str]:
     """What tells the engine to keep answers; what was kept long enough goes now, whether or not it is to keep more."""
-    folder, edge = settings.state / "capture", settings.edge
+    folder, edge = settings.capture_dir, settings.edge
     forget(folder, datetime.now(UTC).date() - timedelta(days=edge.capture_days))
     if not edge.capture_share:
         return {}

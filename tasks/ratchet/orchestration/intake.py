@@ -12,8 +12,10 @@ from ratchet.clients import manifests
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
-from ratchet.core.errors import EXIT_TERMINAL
+from ratchet.core.drift import EMBEDDING, Distance
+from ratchet.core.errors import EXIT_TERMINAL, NothingToDo, RatchetError, TerminalError
 from ratchet.intake.drop import Drop, Dropped, NotAFile, drop_of
+from ratchet.intake.embedding import with_embedding
 from ratchet.intake.settle import Ending, event_extra, sentence_of, settle
 from ratchet.intake.take import take
 from ratchet.intake.usual import usual_shifts
@@ -83,6 +85,7 @@ class AddVersion(BaseOperator):
             checked = outputs_of(world, work_of("validate", self.inputs, context, world.settings))
             if checked is None:
                 raise AirflowFailException("validate left no manifest, although it is done: clear validate")
+            checked = with_drift(world, checked, context)
             added = add_version(world, self.dataset, inputs, checked, sender_of(context))
             added = of_this_run(added, inputs, context["dag_run"].start_date)
         context["ti"].xcom_push(key=ADDED, value=as_xcom(added))
@@ -128,7 +131,8 @@ class SettleUpload(BaseOperator):
             if not pushed:
                 return None
             added = from_xcom(pushed)
-            return Ending("accepted", sentence_of(added, self.inputs["file_name"]), checked, added)
+            told = with_drift(world, checked, context)
+            return Ending("accepted", sentence_of(added, self.inputs["file_name"]), told, added)
         record = manifests.newest_error(world.store, "validate", work.key, since=context["dag_run"].start_date)
         if record and record.exit_code == EXIT_TERMINAL and record.traceback is None:
             return Ending("refused", record.message)
@@ -145,6 +149,12 @@ def outputs_of(world: World, work: Work) -> ValidateOutputs | None:
     """From the manifest, which both runtimes leave."""
     manifest = manifests.find(world.store, work.step.name, work.key)
     return ValidateOutputs.model_validate(manifest.outputs) if manifest else None
+
+
+def with_drift(world: World, checked: ValidateOutputs, context: Any) -> ValidateOutputs:
+    """With what the step before found, unless it was skipped or failed."""
+    found = context["ti"].xcom_pull(task_ids="drift", key=EMBEDDING)
+    return with_embedding(world.store, checked, Distance.model_validate(found) if found else None)
 
 
 def sender_of(context: Any) -> Sender:

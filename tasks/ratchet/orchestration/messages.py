@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ratchet.core.drift import EMBEDDING
+from ratchet.core.drifts import Drift
 from ratchet.core.notices import Notice
 
 
@@ -36,6 +38,20 @@ def about(notice: Notice, escalate_to: Sequence[str] = ()) -> Message:
         f"Read the report: `ratchet report {release}`\n"
         f'Answer: `ratchet approve {release}`, or `ratchet reject {release} --reason "…"`, or at {notice.page}\n'
         f"Without an answer it is rejected and unloaded at {_time(notice.rejects_at)}.",
+    )
+
+
+def about_drift(look: Drift) -> Message:
+    """Numbers only: what users wrote is in no message."""
+    moved = {shift.feature: (shift.psi, shift.limit) for shift in look.shifts}
+    moved[EMBEDDING] = (look.embedding.distance, look.embedding.limit)
+    told = ", ".join(f"{name} {moved[name][0]:.3f} (told above {moved[name][1]:.3f})" for name in look.drifted)
+    return Message(
+        f"Users ask {look.line} otherwise than it was trained",
+        f"{look.num_texts} texts from {look.first_day} to {look.last_day}, against what {look.release_id} was trained "
+        f"on: {told}.\n"
+        "Users are served as before. What it means: docs/runbooks/drift.md\n"
+        "Rows like what they ask now make the next release know it: `ratchet submit FILE --release`",
     )
 
 

@@ -11,6 +11,7 @@ from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.refs import FileRef
 from ratchet.core.serving import ServingSettings
+from ratchet.drift.contract import DriftSettings
 from ratchet.finetune.contract import QloraSettings
 from ratchet.prepare.contract import Canaries, SplitPolicy
 from ratchet.promote.contract import CanarySettings
@@ -51,10 +52,12 @@ class Recipe(Contract):
     With `two_people` whoever started a run may not approve it. Without an answer the approvers are reminded, then
     `escalate_to` are told too, then the release is rejected; those hours count from the request. Without `canary` all
     users move to an approved candidate at once.
-    `schedule`, `drill_schedule` and `monitor_schedule` are cron expressions in UTC: when a release begins, when a
-    roll-back is rehearsed, when production and open requests for approval are looked at.
+    `schedule`, `drill_schedule`, `monitor_schedule` and `drift_schedule` are cron expressions in UTC: when a release
+    begins, when a roll-back is rehearsed, when production and open requests for approval are looked at, and when what
+    users ask is. Without `drift` the base model compares neither uploads nor that with the rows before.
     With `release_on_data` one begins too when the DAG intake_<line> has made a version; `ratchet submit` starts none by
-    itself, since whoever types it can say `--release`. With too few new rows (`min_new_examples`) it is skipped.
+    itself, since whoever types it can say `--release`. With `release_on_drift` one begins when users ask otherwise than
+    the dataset does. With too few new rows (`min_new_examples`) it is skipped.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -86,6 +89,9 @@ class Recipe(Contract):
     serving: ServingSettings = ServingSettings()
     schedule: str = "0 6 * * 1"
     release_on_data: bool = True
+    release_on_drift: bool = False
+    drift: DriftSettings | None = DriftSettings()
+    drift_schedule: str = "0 4 * * *"
     drill_schedule: str = "0 5 * * 3"
     monitor_schedule: str = "*/15 * * * *"
     approvers: tuple[str, ...] = Field(min_length=1)
@@ -163,6 +169,18 @@ class Recipe(Contract):
             "evaluation_sets": self.evaluation_sets,
             "rules": self.rules,
             **self._length(base),
+        }
+
+    def drifting(self, reference: Any, current: Any, base: Any, usual: Any) -> dict[str, Any]:
+        """The inputs of drift: rows of the dataset, and what is compared with them. Only for a recipe with `drift`."""
+        return {
+            "reference": reference,
+            "current": current,
+            "prompt": self.prompt,
+            "base": base,
+            "usual": usual,
+            "settings": self.drift,
+            "seed": self.seed,
         }
 
     def validating(self, rows: Any, base: Any) -> dict[str, Any]:

@@ -49,4 +49,5 @@ TINY: dict[str, PodResources] = {
     "finetune": PodResources(num_threads=2, memory_gib=3, scratch_gib=8),
     "evaluate": PodResources(num_threads=2, memory_gib=3),
     "convert": PodResources(num_threads=2, memory_gib=4),
+    "drift": PodResources(num_threads=2, memory_gib=3),
 }

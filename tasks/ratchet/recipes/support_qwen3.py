@@ -72,6 +72,7 @@ def recipe(files: PolicyFiles) -> Recipe:
             "finetune": PodResources(cpu=8, memory_gib=48, scratch_gib=80, grace_seconds=300, **ON_GPU),
             "evaluate": PodResources(cpu=8, memory_gib=32, scratch_gib=40, **ON_GPU),
             "convert": PodResources(cpu=8, memory_gib=64, scratch_gib=60),
+            "drift": PodResources(cpu=4, memory_gib=24, scratch_gib=40, **ON_GPU),
         },
         approvers=("release-manager",),
     )

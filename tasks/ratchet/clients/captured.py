@@ -1,0 +1,54 @@
+"""Reads what users asked, and were answered, where the engines keep it (serving/capture.py). It copies nothing."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ratchet.core.contract import Sha256, digest_json
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """`text` is what the user said last."""
+
+    text: str
+    answer: str
+
+
+def exchanges(folder: Path, first_day: date, last_day: date) -> list[Exchange]:
+    """Of whole days, both included. What has no text, such as a picture alone, is left out."""
+    found: list[Exchange] = []
+    for path in sorted(folder.glob("????-??-??-*.jsonl")):
+        if f"{first_day}" <= path.name[:10] <= f"{last_day}":
+            found += _in(path)
+    return found
+
+
+def digest_of(found: list[Exchange]) -> Sha256:
+    return digest_json([[one.text, one.answer] for one in found])
+
+
+def _in(path: Path) -> Iterator[Exchange]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:  # its time was over just now
+        return
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:  # an engine that was killed left half a line
+            continue
+        if text := _said_last(record["prompt"]).strip():
+            yield Exchange(text, " ".join(record["answer"]).strip())
+
+
+def _said_last(prompt: Any) -> str:
+    """`prompt` is a text, a list of texts or of messages; a message's content a text or a list of its parts."""
+    if isinstance(prompt, list) and prompt and isinstance(prompt[0], dict):
+        own = [message["content"] for message in prompt if message["role"] == "user"]
+        prompt = own[-1] if own else ""
+    parts = prompt if isinstance(prompt, list) else [prompt]
+    return " ".join(part for part in parts if isinstance(part, str))
