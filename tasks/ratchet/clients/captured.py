@@ -19,7 +19,7 @@ class Exchange:
 
 
 def exchanges(folder: Path, first_day: date, last_day: date) -> list[Exchange]:
-    """Of whole days, both included. What has no text, such as a picture alone, is left out."""
+    """Of whole days, both included. What has no text is left out; a picture stands for its kind."""
     found: list[Exchange] = []
     for path in sorted(folder.glob("????-??-??-*.jsonl")):
         if f"{first_day}" <= path.name[:10] <= f"{last_day}":
