@@ -10,8 +10,10 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.log import progress
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
-# Padding included; it bounds the memory of a batch, whatever the lengths.
-BATCH_TOKENS = 8192
+# Padding included. It bounds the memory of a batch, and on a CPU a layer's states of the tiny base stay in its cache.
+BATCH_TOKENS = {"cpu": 1024, "cuda": 32768}
+# The work of a layer is over before a second thread has woken: on two busy cores two took eight times as long as one.
+MIN_PARAMETERS_FOR_THREADS = 50_000_000
 
 
 class UnusableBase(TerminalError, ValueError):
@@ -34,7 +36,7 @@ def embeddings(base: Path, texts: Sequence[str], *, device: str, max_tokens: int
     found_NH = torch.empty(len(texts), model.config.hidden_size)
     done = 0
     with torch.inference_mode():
-        for batch in _batches([len(ids) for ids in tokens]):
+        for batch in _batches([len(ids) for ids in tokens], BATCH_TOKENS[device]):
             found_NH[batch] = _mean_states(model, [tokens[at] for at in batch]).cpu()
             done += len(batch)
             progress(step=done, steps=len(texts))
@@ -55,6 +57,8 @@ def _load(base: Path, device: str) -> tuple[Any, Any]:
         model = AutoModel.from_pretrained(base, dtype=dtype, use_safetensors=True, **own)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise UnusableBase(f"{base}: transformers cannot load the base model from this folder: {error}") from error
+    if device == "cpu" and model.num_parameters() < MIN_PARAMETERS_FOR_THREADS:
+        torch.set_num_threads(1)
     return tokenizer, model.eval().to(device)
 
 
@@ -69,11 +73,11 @@ def _mean_states(model: Any, tokens: Sequence[Any]) -> Any:
     return (states_BTH * mask_BT[..., None]).sum(dim=1) / lengths_B1
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Positions, texts of like lengths together: little is padding."""
     batch: list[int] = []
     for at in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[at] > BATCH_TOKENS:
+        if batch and (len(batch) + 1) * lengths[at] > batch_tokens:
             yield batch
             batch = []
         batch.append(at)

@@ -93,9 +93,7 @@ def test_the_texts_of_whole_days_are_compared_with_what_production_was_trained_o
 def test_with_fewer_texts_the_look_is_skipped_and_says_why(trained: World) -> None:
     asked(trained, MIN_TEXTS - 1)
 
-    with pytest.raises(
-        AirflowSkipException, match=r"99 texts .* at least 100; \[edge\] capture_share .* is 0"
-    ):
+    with pytest.raises(AirflowSkipException, match=r"99 texts .* at least 100; \[edge\] capture_share .* is 0"):
         looking()
 
 
