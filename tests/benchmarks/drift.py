@@ -56,17 +56,18 @@ def main() -> None:
         **{f"{share:.0%} of the rows from gsm8k": mixed_in(share) for share in (0.05, 0.1, 0.2)},
         "gsm8k against banking77": lambda dice, num: (some(sums, num, dice), some(train, num, dice)),
     }
-    sizes = " | ".join(f"{size} rows a side" for size in SIZES)
-    print(f"\n| told of {options.draws} | {sizes} |\n|---|{'---|' * len(SIZES)}")
-    for name, draw in scenes.items():
-        print(f"| {name} | {' | '.join(told(draw, size, options.draws) for size in SIZES)} |", flush=True)
+    print("\n| rows a side | of | told | median distance |\n|---|---|---|---|")
+    for num_rows in SIZES:
+        for name, draw in scenes.items():
+            print(f"| {num_rows} | {name} | {told(draw, num_rows, options.draws)} |", flush=True)
 
 
 def told(draw: Draw, num_rows: int, num_draws: int) -> str:
-    """How often, and the median distance."""
+    """How often of how many times, and the median distance."""
     found = [apart(*draw(torch.Generator().manual_seed(seed), num_rows), seed) for seed in range(num_draws)]
     distances = sorted(one.distance for one in found)
-    return f"{sum(one.distance > one.by_chance for one in found)} ({distances[num_draws // 2]:.4f})"
+    num_told = sum(one.distance > one.by_chance for one in found)
+    return f"{num_told} of {num_draws} | {distances[num_draws // 2]:.4f}"
 
 
 def some(points: Any, num: int, dice: torch.Generator) -> Any:

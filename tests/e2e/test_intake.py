@@ -57,6 +57,7 @@ def test_rows_that_are_known_become_a_version_and_the_release_that_it_starts_is_
     assert (version.by, version.file_name, version.kind) == ("drop folder via engineer", "again.csv", "append")
     receipt = json.loads((folder / "accepted" / f"{waiting.mark}-again.csv.receipt.json").read_text("utf-8"))
     assert receipt["version"]["rows_sha256"] == version.rows.sha256
+    assert 0 <= receipt["changes"]["embedding"]["distance"] <= 1
     assert not LocalDrop(folder).waiting()
     release = ended(airflow, "release_support", "asset_triggered")
     assert release["state"] == "success"

@@ -65,14 +65,10 @@ def _judged(inputs: DriftInputs, world: World, base: Path, now: Sequence[Row], b
 def _told(now: Sequence[Row], before: Sequence[Row], inputs: DriftInputs) -> tuple[Shift, ...]:
     """Words and answers that only users have stay out: what is put out is kept, what users ask is erased in days."""
     features = [one for one in FEATURES if one.name != "label" or answers_with_labels(now, before)]
-    known = {one.name: set(chain.from_iterable(map(one.values, before))) for one in features}
-    return tuple(
-        shift.model_copy(
-            update={
-                "movers": tuple(
-                    m for m in shift.movers if shift.feature == "length" or m.category in known[shift.feature]
-                )
-            }
-        )
-        for shift in shifts(now, before, inputs.usual, features)
-    )
+    known = {one.name: set(chain.from_iterable(map(one.values, before))) for one in features if one.name != "length"}
+    return tuple(_known_only(shift, known.get(shift.feature)) for shift in shifts(now, before, inputs.usual, features))
+
+
+def _known_only(shift: Shift, known: set[str] | None) -> Shift:
+    movers = tuple(mover for mover in shift.movers if known is None or mover.category in known)
+    return shift.model_copy(update={"movers": movers})

@@ -49,7 +49,7 @@ def test_every_step_of_it_is_a_valid_pod_with_its_gpu_and_queue(root: Path, reci
         made = pod(work, recipe.pod_of(name), settings, Origin(recipe.line, "release", name))
 
         kubernetes_validate.validate(made, "1.34", strict=True)
-        on_gpu = name in ("finetune", "evaluate")
+        on_gpu = name in ("finetune", "evaluate", "drift")
         (container,) = made["spec"]["containers"]
         assert ("nvidia.com/gpu" in container["resources"]["limits"]) is on_gpu
         assert ("kueue.x-k8s.io/queue-name" in made["metadata"]["labels"]) is on_gpu
