@@ -72,8 +72,8 @@ def intake(recipe: Recipe) -> DAG:
             drifting = recipe.drifting(before, validate.output["accepted"], base.output, taken["usual_shifts"])
             drift = step_task(recipe, step="drift", inputs=drifting, retries=1)
             # Drift is told, and holds up no upload: whether it was found, skipped or failed, the rows are added.
-            compared = EmptyOperator(task_id="compared", trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
-            [validate, drift] >> compared >> add
+            compared = EmptyOperator(task_id="compared", trigger_rule=TriggerRule.ALL_DONE)
+            drift >> compared >> add
         take >> validate >> add >> settle.as_teardown(setups=take)
     return dag
 
