@@ -19,6 +19,8 @@ MIN_PARAMETERS_FOR_THREADS = 50_000_000
 class UnusableBase(TerminalError, ValueError):
     """The base model cannot be loaded."""
 
+    code = "MODEL_INVALID"
+
 
 def embeddings(base: Path, texts: Sequence[str], *, device: str, max_tokens: int) -> Any:
     """A float32 tensor (N, H) on the CPU, in the order of the texts; each text's first `max_tokens` tokens count.

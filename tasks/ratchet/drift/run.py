@@ -23,6 +23,8 @@ class TooFewTexts(NothingToDo, ValueError):
 class CaptureChanged(TransientError, ValueError):
     """What was kept is not any more what was counted."""
 
+    code = "DATA_ARRIVING"
+
 
 def run(inputs: DriftInputs, world: World) -> DriftOutputs:
     with world.scratch() as scratch:

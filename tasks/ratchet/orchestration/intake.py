@@ -13,7 +13,7 @@ from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drift import EMBEDDING, Distance
-from ratchet.core.errors import EXIT_TERMINAL, NothingToDo, RatchetError, TerminalError
+from ratchet.core.errors import EXIT_TERMINAL
 from ratchet.intake.drop import Drop, Dropped, NotAFile, drop_of
 from ratchet.intake.embedding import with_embedding
 from ratchet.intake.settle import Ending, event_extra, sentence_of, settle
