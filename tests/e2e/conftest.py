@@ -50,7 +50,7 @@ def free_ports(count: int) -> list[int]:
 def platform() -> Iterator[Platform]:
     # A short path: a unix socket's name has at most 107 characters.
     home = Path(tempfile.mkdtemp(prefix="ratchet-"))
-    names = ("edge", "blue", "green", "edge_admin", "airflow", "mlflow")
+    names = ("edge", "blue", "green", "edge_admin", "exporter", "airflow", "mlflow")
     ports = "\n".join(f"{name} = {port}" for name, port in zip(names, free_ports(len(names)), strict=True))
     config = home / "ratchet.toml"
     config.write_text(

@@ -8,6 +8,7 @@ from ratchet.cli import releases, verbs
 from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.bench import command as bench
 from ratchet.cli.verbs import Here
+from ratchet.sight.arguments import add_arguments as add_exporter_arguments
 
 Verb = Callable[[Here, argparse.Namespace], int | None]
 Add = Callable[[str, Verb, str], argparse.ArgumentParser]
@@ -42,6 +43,7 @@ def _platform(add: Add) -> None:
     add("status", verbs.status, "what runs, what is in production, what waits")
     verb = add("explain", verbs.explain_failure, "what a failure means, whether it can wait, and what to do")
     verb.add_argument("what", nargs="?", metavar="CODE|RUN", help="default: the newest failure")
+    add_exporter_arguments(add("exporter", verbs.exporter, "serve the pipeline's metrics to Prometheus, on one page"))
     keys = add("keys", verbs.list_keys, "who may ask the endpoint: without keys everybody who reaches it")
     _keys(_adder(keys.add_subparsers(metavar="WHAT")))
     verb = add("demo", verbs.run_demo, "one whole release, from a data file to an answering endpoint")

@@ -101,6 +101,12 @@ def explain_failure(here: Here, options: argparse.Namespace) -> None:
     explain.explain(here.world.store, options.what, here.console)
 
 
+def exporter(here: Here, options: argparse.Namespace) -> None:
+    from ratchet.sight.server import run  # prometheus_client costs every other verb a tenth of a second
+
+    run(here.settings, here.recipe, options)
+
+
 def list_keys(here: Here, _options: argparse.Namespace) -> None:
     keys.tell(here.settings, here.console)
 

@@ -34,6 +34,7 @@ class Ports(Contract):
     mlflow: int = 8781
     edge: int = 8700
     edge_admin: int = 8709
+    exporter: int = 8710
     blue: int = 8701
     green: int = 8702
 

@@ -128,7 +128,7 @@ def tail(settings: Settings, service: str, num_lines: int = 15) -> str:
 def ports_of(settings: Settings) -> dict[str, int]:
     """The ports that the platform listens on."""
     ports = dict(settings.ports)
-    return ports if settings.runtime == "process" else {"airflow": ports["airflow"]}
+    return ports if settings.runtime == "process" else {name: ports[name] for name in ("airflow", "exporter")}
 
 
 def check_ports(settings: Settings) -> None:

@@ -41,6 +41,7 @@ def programs(settings: Settings, config: Path) -> list[Program]:
         Program("airflow-api-server", [command, "api-server"], airflow),
         Program("airflow-scheduler", [command, "scheduler"], airflow),
         Program("airflow-dag-processor", [command, "dag-processor"], airflow),
+        Program("exporter", [sys.executable, "-m", "ratchet.sight"], {CONFIG_VARIABLE: str(config)}),
         Program("intake", [sys.executable, "-m", "ratchet.local.watch_drop"], {CONFIG_VARIABLE: str(config)}),
     ]
     if settings.runtime == "kubernetes":

@@ -1,0 +1,226 @@
+"""What the store's journals say, as metrics; and that their number does not grow with history."""
+
+import json
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from tests.fakes.datasets import DATASET, hand_in
+from tests.fakes.events import NOON, event, evidence, sha
+from tests.fakes.metrics import Series, series, value
+from tests.fakes.release_world import ReleaseWorld
+
+from ratchet.clients import manifests
+from ratchet.core.drills import Drill
+from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.notices import Notice
+from ratchet.core.rollout import first_state, switched_to, with_canary
+from ratchet.sight import datasets, drills, ledger, router, work
+
+DAY, WEEK = 86_400.0, 7 * 86_400.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> ReleaseWorld:
+    """Release "a" is live on blue; "b" is staged on green and approved."""
+    return ReleaseWorld(tmp_path, "http://127.0.0.1:9")
+
+
+def _ledger(place: ReleaseWorld, now: datetime = NOON) -> Series:
+    return series(ledger.families(ledger.gather(place.world, "support", now, WEEK, 2 * DAY)))
+
+
+def _notice(moment: str, at: datetime) -> Notice:
+    return Notice(
+        line="support",
+        moment=moment,
+        at=at,
+        run_id="r1",
+        release_id="c",
+        approvers=("mia",),
+        page="p",
+        asked_at=at,
+        rejects_at=at + timedelta(days=3),
+    )
+
+
+def test_production_is_as_old_as_its_first_day_even_after_a_roll_back(place: ReleaseWorld) -> None:
+    place.say("promoting", "b", at=NOON + timedelta(days=1), evidence=evidence("b"))
+    place.say("promoted", "b", at=NOON + timedelta(days=1), evidence=evidence("b"))
+    after = _ledger(place)
+    place.say("rolled_back", "a", at=NOON + timedelta(days=2), dataset_sha256=None)
+    back = _ledger(place)
+
+    assert value(after, "ratchet_production_timestamp_seconds") == NOON.timestamp() + DAY
+    assert value(back, "ratchet_production_timestamp_seconds") == NOON.timestamp()
+    assert value(back, "ratchet_production_info", release="a", model=sha("a")[:12]) == 1
+    assert value(back, "ratchet_ledger_last_event_timestamp_seconds", kind="rolled_back") == NOON.timestamp() + 2 * DAY
+    assert value(back, "ratchet_ledger_events_total", kind="promoted") == 1
+    assert value(back, "ratchet_ledger_events_total", kind="aborted") == 0
+
+
+def test_a_promotion_is_under_way_until_it_ends_or_belongs_to_nobody(place: ReleaseWorld) -> None:
+    place.say("promoting", "b", at=NOON, evidence=evidence("b"))
+
+    assert value(_ledger(place, NOON + timedelta(hours=1)), "ratchet_promotion_under_way") == 1
+    assert value(_ledger(place, NOON + timedelta(hours=13)), "ratchet_promotion_under_way") == 0
+
+
+def test_a_request_waits_from_when_it_was_sent_until_it_is_answered(place: ReleaseWorld) -> None:
+    place.world.notices("support").append(lambda _: _notice("asked", NOON))
+    waiting = _ledger(place, NOON + timedelta(hours=1))
+    place.say("rejected", "c", at=NOON + timedelta(hours=2), note="no")
+    answered = _ledger(place, NOON + timedelta(hours=3))
+
+    assert value(waiting, "ratchet_approvals_waiting") == 1
+    assert value(waiting, "ratchet_approval_requested_timestamp_seconds") == NOON.timestamp()
+    assert value(answered, "ratchet_approvals_waiting") == 0
+    assert value(answered, "ratchet_approval_requested_timestamp_seconds") is None
+
+
+def test_a_canary_is_seen_with_its_share(place: ReleaseWorld) -> None:
+    calm = series(router.families(router.gather(place.world, "support")))
+    assert place.switch.state is not None
+    place.switch.state = with_canary(place.switch.state, "b", sha("b"), 10, seq=2)
+    trying = series(router.families(router.gather(place.world, "support")))
+
+    assert value(calm, "ratchet_canary_active") == 0
+    assert value(calm, "ratchet_traffic_ratio", colour="blue", release="a") == 1
+    assert value(trying, "ratchet_canary_active") == 1
+    assert value(trying, "ratchet_canary_traffic_ratio") == 0.1
+    assert value(trying, "ratchet_traffic_ratio", colour="green", release="b") == 0.1
+
+
+def test_a_drill_is_due_since_the_last_one_or_since_there_is_a_way_back(place: ReleaseWorld) -> None:
+    def seen() -> Series:
+        return series(drills.families(drills.gather(place.world, "support", WEEK)))
+
+    never = seen()
+    for kind in ("promoting", "promoted"):
+        place.say(kind, "b", at=NOON + timedelta(days=1), evidence=evidence("b"))
+    promoted = seen()
+    done = {"line": "support", "release_id": "a", "model_sha256": sha("a"), "colour": "blue", "cold_start": False}
+    counts = {"ready_seconds": 0.5, "switch_seconds": 0.01, "num_golden": 2, "num_agreed": 2}
+    drill = Drill(at=NOON + timedelta(days=3), **done, **counts)
+    place.world.drills("support").append(lambda _: drill)
+
+    assert value(never, "ratchet_drill_due_since_timestamp_seconds") is None
+    assert value(promoted, "ratchet_drill_due_since_timestamp_seconds") == NOON.timestamp() + DAY
+    assert value(seen(), "ratchet_drill_due_since_timestamp_seconds") == NOON.timestamp() + 3 * DAY
+    assert value(seen(), "ratchet_drill_switch_seconds") == 0.01
+
+
+def test_uploads_are_counted_once_and_a_forgetting_is_no_upload(place: ReleaseWorld) -> None:
+    hand_in(place.world, "one", "two")
+    hand_in(place.world, "three", file_name="next.csv")
+    found = series(datasets.families(datasets.Datasets(place.world, "support", DATASET).gather()))
+
+    assert value(found, "ratchet_dataset_rows") == 3
+
+
+def test_reasons_and_drift_are_those_of_the_receipts() -> None:
+    reasons = [
+        {"reason": "too short", "rule": "text_length", "action": "quarantine", "num_rows": 3, "examples": []},
+        {"reason": "an e-mail", "rule": "personal", "action": "redact", "num_rows": 5, "examples": []},
+    ]
+    shift = {"feature": "label", "psi": 0.4, "js": 0.2, "limit": 0.15, "movers": []}
+    told = {"num_read": 100, "num_accepted": 97, "num_quarantined": 3, "reasons": reasons}
+    read = datasets.upload({**told, "changes": {"shifts": [shift]}})
+    found = series(datasets.families(datasets.DatasetFacts("support", (), [read, datasets.upload(told)][::-1])))
+
+    assert value(found, "ratchet_intake_rows_total", outcome="accepted") == 194
+    assert value(found, "ratchet_intake_rows_quarantined_total", rule="text_length") == 6
+    assert value(found, "ratchet_intake_rows_quarantined_total", rule="personal") is None
+    assert value(found, "ratchet_intake_quarantined_ratio") == 0.03
+    assert value(found, "ratchet_drift_psi", feature="label") == 0.4
+    assert value(found, "ratchet_drift_psi_limit", feature="label") == 0.15
+
+
+@pytest.mark.parametrize(
+    ("before", "limit"),
+    [
+        ([0.01] * 4, None),  # too little is known
+        ([0.01] * 5, 0.05),  # even, and below what is worth telling
+        ([0.1, 0.2, 0.1, 0.2, 0.15], 0.3),
+    ],
+)
+def test_what_is_unusual_is_told_by_the_uploads_before(before: list[float], limit: float | None) -> None:
+    found = datasets.usual_limit(before)
+
+    assert found == (None if limit is None else pytest.approx(limit))
+
+
+def test_finished_and_failed_work_is_read_once_and_told_by_step(place: ReleaseWorld) -> None:
+    store = place.world.store
+    seen = work.Work(store, "support")
+    for number, seconds in enumerate((10.0, 30.0)):
+        at = NOON + timedelta(minutes=number)
+        done = Manifest(
+            step="finetune",
+            key=sha(str(number)),
+            outputs={},
+            started_at=at,
+            wall_seconds=seconds,
+            peak_memory_mib=2.0,
+        )
+        manifests.write(store, done)
+        failed = {"error": "StoreAway", "message": "m", "exit_code": 75, "traceback": None, "at": at}
+        manifests.write_error(store, ErrorRecord(step="finetune", key=sha("x"), **failed))
+        found = series(work.families(seen.gather()))
+
+    assert value(found, "ratchet_step_duration_seconds_count", step="finetune") == 2
+    assert value(found, "ratchet_step_duration_seconds_sum", step="finetune") == 40
+    assert value(found, "ratchet_step_last_duration_seconds", step="finetune") == 30
+    assert value(found, "ratchet_step_peak_memory_bytes", step="finetune") == 2 * 2**20
+    assert value(found, "ratchet_step_failures_total", step="finetune", exit_code="75") == 2
+
+
+def _after(num_releases: int) -> Series:
+    """All that is told of a line that many weeks later."""
+    weeks = [NOON + timedelta(weeks=week) for week in range(num_releases)]
+    events = [event("bootstrap", "a")]
+    for week, at in enumerate(weeks):
+        events += [event(kind, f"release-{week}", at=at) for kind in ("approved", "promoting", "promoted")]
+    state = first_state("blue", "a", sha("a"), seq=0)
+    for week in range(num_releases):
+        name = f"release-{week}"
+        state = switched_to(state, "green" if state.active == "blue" else "blue", name, sha(name), seq=week)
+    shift = {"feature": "label", "psi": 0.1, "js": 0.1, "limit": 0.1}
+    uploads = [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]
+    done = {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}
+    notices = [_notice("asked", at) for at in weeks]
+    ledger_facts = ledger.LedgerFacts("support", events, notices, weeks[-1], WEEK, DAY)
+    families = (
+        ledger.families(ledger_facts),
+        router.families(router.RouterFacts("support", state)),
+        drills.families(drills.DrillFacts("support", (), events, WEEK)),
+        datasets.families(datasets.DatasetFacts("support", (), uploads)),
+        work.families(work.WorkFacts("support", done, Counter({("gate", 75): num_releases}))),
+    )
+    return series(chain.from_iterable(families))
+
+
+def test_fifty_releases_later_there_are_no_more_series() -> None:
+    early, late = _after(7), _after(57)  # after 7 every kind of thing has happened
+
+    assert {name for name, _ in late} == {name for name, _ in early}
+    assert len(late) == len(early)
+    releases = {dict(labels)["release"] for _, labels in late if "release" in dict(labels)}
+    assert releases == {"release-55", "release-56"}
+
+
+def test_no_prompt_row_or_name_of_a_person_is_told(place: ReleaseWorld) -> None:
+    hand_in(place.world, "my secret text")
+
+    world = place.world
+    seen = (
+        ledger.families(ledger.gather(world, "support", NOON, WEEK, DAY)),
+        datasets.families(datasets.Datasets(world, "support", DATASET).gather()),
+    )
+
+    told = json.dumps([[name, sorted(labels)] for name, labels in series(chain.from_iterable(seen))])
+
+    assert "secret" not in told
+    assert "mia" not in told
