@@ -75,11 +75,15 @@ class KubernetesSettings(Contract):
 
 
 class Prices(Contract):
-    """What an hour of a step costs: on a machine without a GPU, and per GPU on one with. Reports tell it."""
+    """What an hour of a step costs: on a machine without a GPU, and per GPU on one with. Reports tell it.
+
+    `release_budget`: what the steps of one release may cost together before somebody is told.
+    """
 
     currency: str = Field(min_length=1)
     cpu_per_hour: NonNegativeFloat
     gpu_per_hour: NonNegativeFloat | None = None
+    release_budget: NonNegativeFloat | None = None
 
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -11,6 +11,8 @@ from ratchet.core.contract import Contract, Sha256, digest_json
 
 # Set by who starts a step elsewhere: the key under which the manifest is expected.
 KEY_VARIABLE = "RATCHET_KEY"
+# The field of a task's output that names its step's manifest.
+MANIFEST_KEY = "manifest_key"
 
 
 def step_key(

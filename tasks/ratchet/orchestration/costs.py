@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ratchet.clients.settings import Settings
-from ratchet.orchestration.operator import MANIFEST_KEY
+from ratchet.core.memo import MANIFEST_KEY
+from ratchet.recipes.prices import price_per_hour
 from ratchet.recipes.recipe import Recipe
-from ratchet.steps import STEPS
 
 
 class StepTask(Protocol):
@@ -31,14 +31,3 @@ def work_so_far(recipe: Recipe, settings: Settings, tasks: Sequence[StepTask]) -
             for task in tasks
         ],
     }
-
-
-def price_per_hour(recipe: Recipe, settings: Settings, step: str) -> float | None:
-    """Of the machine that the step computes on; None where ratchet.toml sets no prices."""
-    prices = settings.costs
-    if prices is None:
-        return None
-    if settings.device_of(STEPS[step].image) == "cpu":
-        return prices.cpu_per_hour
-    num_gpus = recipe.pod_of(step).gpus if settings.runtime == "kubernetes" else 1
-    return num_gpus * (prices.gpu_per_hour or 0.0) if num_gpus else prices.cpu_per_hour

@@ -28,14 +28,13 @@ from ratchet.core.errors import (
     TerminalError,
 )
 from ratchet.core.failures import pointer
-from ratchet.core.memo import ErrorRecord, Manifest
+from ratchet.core.memo import MANIFEST_KEY, ErrorRecord, Manifest
 from ratchet.core.telemetry import RUN_ID
 from ratchet.orchestration.runtime import ProcessRuntime, Work
 from ratchet.orchestration.tracing import trace_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
 
-MANIFEST_KEY = "manifest_key"
 KILLED_BY_SIGNAL = 128  # and the signal's number, as shells, guards and pods say it
 
 

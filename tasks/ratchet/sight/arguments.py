@@ -4,7 +4,12 @@ import argparse
 
 from ratchet.clients.settings import LOOPBACK
 
-NAMES = ("ledger", "router", "drills", "datasets", "work")
+# What only pods of a cluster reach: the exporter in helm/serving tells it.
+ON_CLUSTER = ("engine_blue", "engine_green")
+NAMES = (
+    *("ledger", "router", "drills", "datasets", "work", "production", "registry", "airflow", "releases"),
+    *("edge", *ON_CLUSTER),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,32 +1,42 @@
 """Every source of this platform's metrics, by name."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from croniter import croniter
+from prometheus_client.metrics_core import Metric
 
-from ratchet.clients.settings import Settings
+from ratchet.clients.airflow import Airflow
+from ratchet.clients.engine import COLOURS
+from ratchet.clients.settings import LOOPBACK, Settings
 from ratchet.clients.world import World
+from ratchet.core.releases import Colour
 from ratchet.recipes.recipe import Recipe
-from ratchet.sight import datasets, drills, ledger, router, work
+from ratchet.sight import (
+    datasets,
+    drills,
+    edge,
+    engines,
+    ledger,
+    production,
+    registry,
+    releases,
+    router,
+    runs,
+    work,
+)
 from ratchet.sight.collector import Source
 
 # Old enough that Prometheus, which asks every 15 to 60 s, does not make the store read its journals each time.
 JOURNAL_SECONDS = 30.0
+# This one asks the engine and the edge for a token each.
+PRODUCTION_SECONDS = 60.0
 
 
 def sources(settings: Settings, recipe: Recipe) -> list[Source]:
     """One for each of arguments.NAMES."""
-    line = recipe.line
-    kept = datasets.Datasets(_world(settings), line, recipe.dataset)
-    records = work.Work(_world(settings).store, line)
-    return [
-        Source("ledger", lambda: ledger.families(_ledger(settings, recipe)), JOURNAL_SECONDS),
-        Source("router", lambda: router.families(router.gather(_world(settings), line))),
-        Source("drills", lambda: drills.families(_drills(settings, recipe)), JOURNAL_SECONDS),
-        Source("datasets", lambda: datasets.families(kept.gather()), JOURNAL_SECONDS),
-        Source("work", lambda: work.families(records.gather()), JOURNAL_SECONDS),
-    ]
+    return [*_journals(settings, recipe), *_services(settings, recipe)]
 
 
 def period_seconds(schedule: str, now: datetime) -> float:
@@ -36,9 +46,51 @@ def period_seconds(schedule: str, now: datetime) -> float:
     return float(max(later - earlier for earlier, later in pairwise(at)))
 
 
+def _journals(settings: Settings, recipe: Recipe) -> list[Source]:
+    """What is in the store."""
+    line = recipe.line
+    uploads = datasets.Datasets(_world(settings), line, recipe.dataset)
+    records = work.Work(_world(settings).store, line)
+    return [
+        Source("ledger", lambda: ledger.families(_ledger(settings, recipe)), JOURNAL_SECONDS),
+        Source("drills", lambda: drills.families(_drills(settings, recipe)), JOURNAL_SECONDS),
+        Source("datasets", lambda: datasets.families(uploads.gather()), JOURNAL_SECONDS),
+        Source("work", lambda: work.families(records.gather()), JOURNAL_SECONDS),
+    ]
+
+
+def _services(settings: Settings, recipe: Recipe) -> list[Source]:
+    """What has to be up to be asked."""
+    line = recipe.line
+    newest = releases.Releases(_airflow(settings), _world(settings).store, settings, recipe)
+    every_dag = _airflow(settings)
+
+    def seen() -> Sequence[Metric]:
+        return production.families(production.gather(_world(settings), settings, line))
+
+    return [
+        Source("router", lambda: router.families(router.gather(_world(settings), line))),
+        Source("production", seen, PRODUCTION_SECONDS),
+        Source("registry", lambda: registry.families(registry.gather(settings, line)), JOURNAL_SECONDS),
+        Source("airflow", lambda: runs.families(runs.gather(every_dag, line))),
+        Source("releases", lambda: releases.families(newest.gather()), JOURNAL_SECONDS),
+        Source("edge", lambda: edge.families(edge.gather(_world(settings), line, settings.ports))),
+        *(Source(f"engine_{colour}", _engine(settings, line, colour)) for colour in COLOURS),
+    ]
+
+
+def _engine(settings: Settings, line: str, colour: Colour) -> Callable[[], Sequence[Metric]]:
+    return lambda: engines.families(engines.gather(_world(settings), line, colour))
+
+
 def _world(settings: Settings) -> World:
     """A new one for each look: clients are not made for many threads at once."""
     return World(settings, settings.scratch)
+
+
+def _airflow(settings: Settings) -> Airflow:
+    passwords = settings.secrets / "airflow_passwords.json"
+    return Airflow(f"http://{LOOPBACK}:{settings.ports.airflow}", "engineer", passwords)
 
 
 def _ledger(settings: Settings, recipe: Recipe) -> ledger.LedgerFacts:

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from ratchet.clients.settings import Prices, Settings, StoreSettings
-from ratchet.orchestration.costs import price_per_hour, work_so_far
+from ratchet.orchestration.costs import work_so_far
 from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.prices import price_per_hour
 from ratchet.recipes.resources import PodResources
 
 ROOT = Path(__file__).parent.parent.parent.parent
