@@ -1,22 +1,22 @@
 """What the store's journals say, as metrics; and that their number does not grow with history."""
 
 import json
-from collections import Counter
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 import pytest
 from tests.fakes.datasets import DATASET, hand_in
-from tests.fakes.events import NOON, event, evidence, sha
+from tests.fakes.events import NOON, evidence, sha
 from tests.fakes.metrics import Series, series, value
+from tests.fakes.pipeline import healthy
 from tests.fakes.release_world import ReleaseWorld
 
 from ratchet.clients import manifests
 from ratchet.core.drills import Drill
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.notices import Notice
-from ratchet.core.rollout import first_state, switched_to, with_canary
+from ratchet.core.rollout import with_canary
 from ratchet.sight import datasets, drills, ledger, router, work
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
@@ -177,33 +177,8 @@ def test_finished_and_failed_work_is_read_once_and_told_by_step(place: ReleaseWo
     assert value(found, "ratchet_step_failures_total", step="finetune", exit_code="75") == 2
 
 
-def _after(num_releases: int) -> Series:
-    """All that is told of a line that many weeks later."""
-    weeks = [NOON + timedelta(weeks=week) for week in range(num_releases)]
-    events = [event("bootstrap", "a")]
-    for week, at in enumerate(weeks):
-        events += [event(kind, f"release-{week}", at=at) for kind in ("approved", "promoting", "promoted")]
-    state = first_state("blue", "a", sha("a"), seq=0)
-    for week in range(num_releases):
-        name = f"release-{week}"
-        state = switched_to(state, "green" if state.active == "blue" else "blue", name, sha(name), seq=week)
-    shift = {"feature": "label", "psi": 0.1, "js": 0.1, "limit": 0.1}
-    uploads = [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]
-    done = {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}
-    notices = [_notice("asked", at) for at in weeks]
-    ledger_facts = ledger.LedgerFacts("support", events, notices, weeks[-1], WEEK, DAY)
-    families = (
-        ledger.families(ledger_facts),
-        router.families(router.RouterFacts("support", state)),
-        drills.families(drills.DrillFacts("support", (), events, WEEK)),
-        datasets.families(datasets.DatasetFacts("support", (), uploads)),
-        work.families(work.WorkFacts("support", done, Counter({("gate", 75): num_releases}))),
-    )
-    return series(chain.from_iterable(families))
-
-
 def test_fifty_releases_later_there_are_no_more_series() -> None:
-    early, late = _after(7), _after(57)  # after 7 every kind of thing has happened
+    early, late = (series(healthy(NOON, weeks).families()) for weeks in (7, 57))
 
     assert {name for name, _ in late} == {name for name, _ in early}
     assert len(late) == len(early)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.fakes.events import NOON, sha
 from tests.fakes.metrics import series, value
+from tests.fakes.pipeline import VLLM
 from tests.fakes.release_world import ReleaseWorld
 
 from ratchet.clients import manifests
@@ -23,25 +24,6 @@ from ratchet.recipes.catalogue import load_recipe
 from ratchet.sight import edge, engines, production, releases, runs
 
 ROOT = Path(__file__).parents[3]
-# From a running vLLM 0.32.0, cut short.
-VLLM = """\
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{engine="0",model_name="support"} 2.0
-# TYPE vllm:num_requests_waiting gauge
-vllm:num_requests_waiting{engine="0",model_name="support"} 3.0
-# TYPE vllm:generation_tokens counter
-vllm:generation_tokens_total{engine="0",model_name="support"} 70.0
-vllm:generation_tokens_total{engine="1",model_name="support"} 30.0
-# TYPE vllm:request_success counter
-vllm:request_success_total{engine="0",finished_reason="stop",model_name="support"} 9.0
-vllm:request_success_total{engine="0",finished_reason="length",model_name="support"} 1.0
-# TYPE vllm:e2e_request_latency_seconds histogram
-vllm:e2e_request_latency_seconds_bucket{engine="0",le="0.3",model_name="support"} 4.0
-vllm:e2e_request_latency_seconds_bucket{engine="0",le="10.0",model_name="support"} 9.0
-vllm:e2e_request_latency_seconds_bucket{engine="0",le="+Inf",model_name="support"} 10.0
-vllm:e2e_request_latency_seconds_count{engine="0",model_name="support"} 10.0
-vllm:e2e_request_latency_seconds_sum{engine="0",model_name="support"} 12.5
-"""
 ENVOY = """\
 cluster.blue.upstream_rq_2xx: 90
 cluster.blue.upstream_rq_completed: 95

@@ -1,0 +1,181 @@
+"""A whole platform as the exporter's sources see it, without one: what each would gather, as metrics."""
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from prometheus_client.metrics_core import Metric
+from tests.fakes.events import event, sha
+
+from ratchet.clients.airflow import TaskState
+from ratchet.core.drills import Drill
+from ratchet.core.notices import Notice
+from ratchet.core.releases import LedgerEvent
+from ratchet.core.rollout import RouterState, first_state, switched_to
+from ratchet.core.verification import Row
+from ratchet.sight import (
+    datasets,
+    drills,
+    edge,
+    engines,
+    ledger,
+    production,
+    registry,
+    releases,
+    router,
+    runs,
+    work,
+)
+
+LINE = "support"
+WEEK = timedelta(weeks=1)
+# From a running vLLM 0.32.0, cut short.
+VLLM = """\
+# TYPE vllm:num_requests_running gauge
+vllm:num_requests_running{engine="0",model_name="support"} 2.0
+# TYPE vllm:num_requests_waiting gauge
+vllm:num_requests_waiting{engine="0",model_name="support"} 3.0
+# TYPE vllm:generation_tokens counter
+vllm:generation_tokens_total{engine="0",model_name="support"} 70.0
+vllm:generation_tokens_total{engine="1",model_name="support"} 30.0
+# TYPE vllm:request_success counter
+vllm:request_success_total{engine="0",finished_reason="stop",model_name="support"} 9.0
+vllm:request_success_total{engine="0",finished_reason="length",model_name="support"} 1.0
+# TYPE vllm:time_to_first_token_seconds histogram
+vllm:time_to_first_token_seconds_bucket{engine="0",le="1.0",model_name="support"} 10.0
+vllm:time_to_first_token_seconds_bucket{engine="0",le="+Inf",model_name="support"} 10.0
+vllm:time_to_first_token_seconds_count{engine="0",model_name="support"} 10.0
+vllm:time_to_first_token_seconds_sum{engine="0",model_name="support"} 0.5
+# TYPE vllm:e2e_request_latency_seconds histogram
+vllm:e2e_request_latency_seconds_bucket{engine="0",le="0.3",model_name="support"} 4.0
+vllm:e2e_request_latency_seconds_bucket{engine="0",le="10.0",model_name="support"} 9.0
+vllm:e2e_request_latency_seconds_bucket{engine="0",le="+Inf",model_name="support"} 10.0
+vllm:e2e_request_latency_seconds_count{engine="0",model_name="support"} 10.0
+vllm:e2e_request_latency_seconds_sum{engine="0",model_name="support"} 12.5
+"""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What every source of one platform would gather."""
+
+    ledger: ledger.LedgerFacts
+    router: router.RouterFacts
+    drills: drills.DrillFacts
+    datasets: datasets.DatasetFacts
+    work: work.WorkFacts
+    production: production.ProductionFacts
+    registry: registry.RegistryFacts
+    runs: runs.RunFacts
+    releases: releases.ReleaseFacts
+    edge: edge.EdgeFacts
+    engine: engines.EngineFacts
+
+    def families(self) -> list[Metric]:
+        return [
+            *ledger.families(self.ledger),
+            *router.families(self.router),
+            *drills.families(self.drills),
+            *datasets.families(self.datasets),
+            *work.families(self.work),
+            *production.families(self.production),
+            *registry.families(self.registry),
+            *runs.families(self.runs),
+            *releases.families(self.releases),
+            *edge.families(self.edge),
+            *engines.families(self.engine),
+        ]
+
+
+def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
+    """A line that released a model each week, the newest one an hour ago, and asks for approval of the next."""
+    weeks = [now - timedelta(hours=1) - WEEK * back for back in reversed(range(num_releases))]
+    events, state = _story(weeks)
+    newest = f"release-{num_releases - 1}"
+    shift = {"feature": "label", "psi": 0.05, "js": 0.1, "limit": 0.15}
+    run = {"dag_run_id": "r", "state": "success", "start_date": weeks[-1].isoformat()}
+    check = {"name": "intent", "effect": 0.02, "low": 0.01, "high": 0.03, "threshold": -0.01, "num_samples": 600}
+    judged = releases.Judged("PASS", [check])
+    tasks = {"release_support": ("gate",), "monitor_support": ("monitor", "remind")}
+    dags = [
+        runs.DagFacts(dag, [run] * 3, [TaskState(task_id=task, state="success", try_number=1) for task in names])
+        for dag, names in tasks.items()
+    ]
+    return Pipeline(
+        ledger.LedgerFacts(LINE, events, [_asked(now)], now, WEEK.total_seconds(), 2 * 86_400),
+        router.RouterFacts(LINE, state),
+        drills.DrillFacts(LINE, [_drill(weeks[-1])], events, WEEK.total_seconds()),
+        datasets.DatasetFacts(LINE, (), [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]),
+        work.WorkFacts(
+            LINE, {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}, Counter({("gate", 75): num_releases})
+        ),
+        production.ProductionFacts(LINE, [Row(part, "ok", "a", "a", "there") for part in ("router", "alias previous")]),
+        registry.RegistryFacts(LINE, {"production": sha(newest)}),
+        runs.RunFacts(LINE, dags),
+        releases.ReleaseFacts(LINE, [judged] * min(num_releases, 10), {"gate": 3.0}, "EUR", 1.0, 5.0),
+        edge.EdgeFacts(LINE, {(state.active, newest): {"upstream_rq_2xx": 1000, "upstream_rq_5xx": 1}}),
+        engines.EngineFacts(LINE, state.active, newest, VLLM),
+    )
+
+
+def troubled(now: datetime) -> Pipeline:
+    """The same line where all that can be wrong at a single look is."""
+    well = healthy(now)
+    long_ago = now - timedelta(days=100)
+    gone = [entry.model_copy(update={"at": long_ago}) for entry in well.ledger.events]
+    given_up = event("aborted", "c", at=now)
+    notices = [_asked(long_ago).model_copy(update={"rejects_at": now + WEEK})]
+    bad = datasets.Upload(100, 60, 40, {"text_length": 40}, [{"feature": "label", "psi": 0.4, "js": 0.3, "limit": 0.2}])
+    failed = {"dag_run_id": "r", "state": "failed", "start_date": now.isoformat()}
+    red = [
+        runs.DagFacts("release_support", [failed] * 2, ()),
+        runs.DagFacts("monitor_support", [failed], [TaskState(task_id="monitor", state="failed", try_number=3)]),
+    ]
+    return replace(
+        well,
+        ledger=replace(well.ledger, events=[*gone, given_up], notices=notices),
+        drills=replace(well.drills, drills=[_drill(long_ago)]),
+        datasets=replace(well.datasets, uploads=[*well.datasets.uploads, bad]),
+        production=production.ProductionFacts(LINE, [Row("router", "differs", "a", "b", "there")]),
+        runs=runs.RunFacts(LINE, red),
+        releases=replace(well.releases, judged=[releases.Judged("FAIL", ())] * 2, money=7.0),
+    )
+
+
+def _story(weeks: list[datetime]) -> tuple[list[LedgerEvent], RouterState]:
+    events = [event("bootstrap", "a", at=weeks[0])]
+    state = first_state("blue", "a", sha("a"), seq=0)
+    for week, at in enumerate(weeks):
+        name = f"release-{week}"
+        events += [event(kind, name, at=at, seq=0) for kind in ("approved", "promoting", "promoted")]
+        state = switched_to(state, "green" if state.active == "blue" else "blue", name, sha(name), seq=week)
+    return [entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(events)], state
+
+
+def _asked(at: datetime) -> Notice:
+    return Notice(
+        line=LINE,
+        moment="asked",
+        at=at,
+        run_id="next",
+        release_id="next",
+        approvers=("mia",),
+        page="p",
+        asked_at=at,
+        rejects_at=at + timedelta(days=3),
+    )
+
+
+def _drill(at: datetime) -> Drill:
+    return Drill(
+        line=LINE,
+        at=at,
+        release_id="a",
+        model_sha256=sha("a"),
+        colour="blue",
+        cold_start=False,
+        ready_seconds=0.5,
+        switch_seconds=0.01,
+        num_golden=2,
+        num_agreed=2,
+    )
