@@ -17,6 +17,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: edge
 {{- end -}}
 
+{{- define "serving.exporterSelector" -}}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: exporter
+{{- end -}}
+
 {{- /* Who may ask, and for a NodePort a port that stays: of the edge where there is one, else of the engines. */ -}}
 {{- define "serving.users" -}}
 {{ toYaml .Values.networkPolicies.users }}

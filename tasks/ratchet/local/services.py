@@ -9,7 +9,7 @@ from pathlib import Path
 from ratchet.clients import guard
 from ratchet.clients.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, Settings
 from ratchet.local import edge
-from ratchet.sight.arguments import ON_CLUSTER
+from ratchet.sight.arguments import BESIDE_AIRFLOW
 
 # Longer than the guard's grace, so that the guard, not supervisord, ends a tree that does not listen.
 STOP_SECONDS = 15
@@ -38,13 +38,12 @@ def programs(settings: Settings, config: Path) -> list[Program]:
     """With steps on a cluster, MLflow and the serving side are there too: Airflow and what feeds it run here."""
     airflow = airflow_environment(settings, config)
     command = str(Path(sys.executable).parent / "airflow")
-    # An Airflow that is here is asked by the exporter that is here, and the engines in pods by the one beside them.
-    others = ["--without", "edge", *ON_CLUSTER] if settings.runtime == "kubernetes" else []
+    told_here = ["--only", *BESIDE_AIRFLOW] if settings.runtime == "kubernetes" else []
     here = [
         Program("airflow-api-server", [command, "api-server"], airflow),
         Program("airflow-scheduler", [command, "scheduler"], airflow),
         Program("airflow-dag-processor", [command, "dag-processor"], airflow),
-        Program("exporter", [sys.executable, "-m", "ratchet.sight", *others], {CONFIG_VARIABLE: str(config)}),
+        Program("exporter", [sys.executable, "-m", "ratchet.sight", *told_here], {CONFIG_VARIABLE: str(config)}),
         Program("intake", [sys.executable, "-m", "ratchet.local.watch_drop"], {CONFIG_VARIABLE: str(config)}),
     ]
     if settings.runtime == "kubernetes":

@@ -1,4 +1,4 @@
-"""The exporter as a service: `python -m ratchet.sight [--host ADDRESS] [--port PORT] [--without SOURCE …]`"""
+"""The exporter as a service: `python -m ratchet.sight [--host ADDRESS] [--port PORT] [--only SOURCE …]`"""
 
 import argparse
 import sys

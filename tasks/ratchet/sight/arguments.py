@@ -4,11 +4,22 @@ import argparse
 
 from ratchet.clients.settings import LOOPBACK
 
-# What only pods of a cluster reach: the exporter in helm/serving tells it.
-ON_CLUSTER = ("engine_blue", "engine_green")
+# What is told beside Airflow, where steps and engines are pods: the rest is told by the exporter of helm/serving.
+BESIDE_AIRFLOW = ("airflow", "releases")
 NAMES = (
-    *("ledger", "router", "drills", "datasets", "work", "production", "registry", "airflow", "releases"),
-    *("edge", *ON_CLUSTER),
+    *(
+        "ledger",
+        "router",
+        "drills",
+        "datasets",
+        "work",
+        "production",
+        "registry",
+        "edge",
+        "engine_blue",
+        "engine_green",
+    ),
+    *BESIDE_AIRFLOW,
 )
 
 
@@ -16,5 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default=LOOPBACK, help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="default: [ports] exporter of ratchet.toml; 0 is any that is free")
     parser.add_argument(
-        "--without", nargs="+", default=[], choices=NAMES, metavar="SOURCE", help=f"leave out: {', '.join(NAMES)}"
+        "--only",
+        nargs="+",
+        default=NAMES,
+        choices=NAMES,
+        metavar="SOURCE",
+        help=f"of {', '.join(NAMES)} (default: all)",
     )

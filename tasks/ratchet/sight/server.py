@@ -45,7 +45,7 @@ def run(settings: Settings, recipe: Recipe, options: argparse.Namespace) -> None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    told = [source for source in sources(settings, recipe) if source.name not in options.without]
+    told = [source for source in sources(settings, recipe) if source.name in options.only]
     port = settings.ports.exporter if options.port is None else options.port
     with serving(told, options.host, port) as taken:
         log.info("metrics", extra={"url": f"http://{options.host}:{taken}/metrics"})

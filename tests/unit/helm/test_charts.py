@@ -1,5 +1,6 @@
 """Both charts as a user installs them: rendered by Helm, held against Kubernetes' schemas, wrong values refused."""
 
+import argparse
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,15 +12,19 @@ import pytest
 import yaml
 
 from ratchet.serving.edge import __main__ as edge_pod
+from ratchet.sight.arguments import BESIDE_AIRFLOW, NAMES
+from ratchet.sight.arguments import add_arguments as add_exporter_arguments
 
 ROOT = Path(__file__).parents[3]
 HELM = ROOT / ".venv" / "bin" / "helm"
 TODAY = "1.34"
+WIKI = "https://wiki.example.org/ratchet/"
 STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
 EDGE = ("--set", "edge.enabled=true,service.type=NodePort,service.nodePort=30080")
+EXPORTER = ("--set", "exporter.enabled=true,exporter.serviceMonitor.enabled=true,alerts.enabled=true")
 GATEWAY = ("--set", "router=gateway,gateway.name=public")
 # What the schemas of Kubernetes do not hold.
-CUSTOM = {"HTTPRoute"}
+CUSTOM = {"HTTPRoute", "PrometheusRule", "ServiceMonitor"}
 
 
 def helm(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -67,6 +72,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", ("--set", "autoscaling.kind=hpa,engine.priorityClass=ratchet-serving,service.type=NodePort")),
         ("serving", GATEWAY),
         ("serving", EDGE),
+        ("serving", (*EXPORTER, *GATEWAY)),
     ],
 )
 def test_what_is_rendered_is_valid_today(
@@ -97,6 +103,7 @@ def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
         ("serving", "autoscaling.kvCacheUsage=90", "autoscaling.kvCacheUsage"),
         ("serving", "edge.enabled=yes-please", "edge.enabled"),
         ("serving", "edge.enabled=true,router=gateway,gateway.name=public", "edge.enabled"),
+        ("serving", "alerts.runbooks=our-wiki", "alerts.runbooks"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(chart: str, option: str, named: str, config: Path) -> None:
@@ -123,7 +130,9 @@ def test_without_a_configuration_the_platform_says_what_is_missing() -> None:
     assert "--set-file config=ratchet.toml" in done.stderr
 
 
-@pytest.mark.parametrize(("chart", "options"), [("platform", ()), ("serving", ()), ("serving", EDGE)])
+@pytest.mark.parametrize(
+    ("chart", "options"), [("platform", ()), ("serving", ()), ("serving", EDGE), ("serving", EXPORTER)]
+)
 def test_every_container_is_restricted(
     render: Callable[..., list[dict[str, Any]]], chart: str, options: tuple[str, ...]
 ) -> None:
@@ -256,3 +265,51 @@ def test_the_edge_is_started_as_its_program_is_tested(render: Callable[..., list
     )
     assert told.admin.host == "127.0.0.1"  # whoever reaches Envoy's own page may stop it
     assert spec["terminationGracePeriodSeconds"] >= told.drain_seconds + 5
+
+
+def test_the_exporter_is_started_as_its_program_takes_it_and_may_only_look(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    documents = render("serving", *EXPORTER)
+
+    spec = of(documents, "Deployment", "support-exporter")["spec"]["template"]["spec"]
+    module, *options = spec["containers"][0]["args"]
+    parser = argparse.ArgumentParser()
+    add_exporter_arguments(parser)
+    assert module == "ratchet.sight"
+    assert set(parser.parse_args(options).only) == set(NAMES) - {*BESIDE_AIRFLOW, "edge"}  # Envoy's page is its pod's
+    rules = of(documents, "Role", "support-exporter")["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
+
+
+def test_engines_let_the_exporter_in_where_there_is_one(render: Callable[..., list[dict[str, Any]]]) -> None:
+    def asking(*options: str) -> set[str]:
+        policy = of(render("serving", *options), "NetworkPolicy", "support-engines")
+        peers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"] if "podSelector" in peer]
+        return {peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in peers}
+
+    assert asking(*EXPORTER) - asking() == {"exporter"}
+
+
+def test_a_cluster_has_the_same_alerts_with_links_to_where_its_people_read(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    rules = [
+        d for d in render("serving", *EXPORTER, "--set", f"alerts.runbooks={WIKI}") if d["kind"] == "PrometheusRule"
+    ]
+
+    files = sorted((ROOT / "helm" / "serving" / "alerts").glob("*.yaml"))
+    written = [yaml.safe_load(file.read_text("utf-8").replace("url: docs/", f"url: {WIKI}docs/")) for file in files]
+    assert [rule["spec"] for rule in rules] == written
+    assert WIKI in str(written)
+
+
+def test_prometheus_finds_the_exporter_under_the_name_that_the_alerts_look_for(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    documents = render("serving", *EXPORTER)
+
+    monitor = of(documents, "ServiceMonitor")["spec"]
+    labels = of(documents, "Service", "support-exporter")["metadata"]["labels"]
+    assert labels[monitor["jobLabel"]] == "ratchet"
+    assert monitor["selector"]["matchLabels"].items() <= labels.items()
