@@ -70,6 +70,7 @@ def addresses(settings: Settings, recipe: Recipe, console: Console) -> None:
         f"Airflow   http://127.0.0.1:{settings.ports.airflow}  (users and passwords: {passwords})", soft_wrap=True
     )
     console.print(f"MLflow    {settings.mlflow_url}")
+    console.print(f"metrics   http://127.0.0.1:{settings.ports.exporter}/metrics")
 
 
 def production(world: World, recipe: Recipe, console: Console) -> None:

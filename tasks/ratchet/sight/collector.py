@@ -67,6 +67,7 @@ class _Reader:
         self._read: _Read | None = None
         self._metrics: Sequence[Metric] | None = None
         self._told_at = 0.0
+        self._is_away = False
 
     def begin(self) -> None:
         is_fresh = self._metrics is not None and time.monotonic() - self._told_at < self.source.max_age_seconds
@@ -80,8 +81,17 @@ class _Reader:
         if not self._read.done.wait(max(0.0, deadline - time.monotonic())):
             return None
         self._metrics, self.duration_seconds = self._read.metrics, self._read.duration_seconds
+        self._say(self._read.problem)
         self._read, self._told_at = None, time.monotonic()
         return self._metrics
+
+    def _say(self, problem: str) -> None:
+        """Once when it goes and once when it is back: an outage must not fill the log."""
+        if problem and not self._is_away:
+            log.warning("cannot be read now", extra={"source": self.source.name, "reason": problem})
+        elif self._is_away and not problem:
+            log.info("can be read again", extra={"source": self.source.name})
+        self._is_away = bool(problem)
 
 
 class _Read:
@@ -90,6 +100,7 @@ class _Read:
     def __init__(self, source: Source) -> None:
         self.done = threading.Event()
         self.metrics: Sequence[Metric] | None = None
+        self.problem = ""
         self.duration_seconds = 0.0
         threading.Thread(target=self._run, args=(source,), name=f"read-{source.name}", daemon=True).start()
 
@@ -98,8 +109,6 @@ class _Read:
         try:
             self.metrics = list(source.read())
         except Exception as error:  # whatever fails in here must not take the other sources along
-            log.warning(
-                "cannot be read now", extra={"source": source.name, "reason": f"{type(error).__name__}: {error}"}
-            )
+            self.problem = f"{type(error).__name__}: {error}"
         self.duration_seconds = time.monotonic() - started
         self.done.set()

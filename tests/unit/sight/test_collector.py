@@ -103,6 +103,21 @@ def test_what_an_earlier_look_found_is_not_told_once_the_source_is_away() -> Non
     assert value(found, "ratchet_up", source="store") == 0
 
 
+def test_an_outage_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    down = _fails(StoreAway("the store is away"))
+    answers = iter([_tells(), down, down, down, _tells(), _tells()])
+
+    def read() -> Sequence[Metric]:
+        return next(answers)()
+
+    collector = PipelineCollector([Source("store", read, max_age_seconds=0.0)])
+    with caplog.at_level("INFO"):
+        for _ in range(6):
+            list(collector.collect())
+
+    assert [record.message for record in caplog.records] == ["cannot be read now", "can be read again"]
+
+
 def test_it_is_served_as_prometheus_reads_it() -> None:
     with serving([Source("good", _tells(3.0))], "127.0.0.1", 0) as port:
         found = scraped(f"http://127.0.0.1:{port}/metrics")

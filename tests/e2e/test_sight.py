@@ -1,0 +1,44 @@
+"""The exporter of a running platform, after a release: every source answers, and tells what happened."""
+
+import subprocess
+
+import pytest
+from tests.e2e.conftest import Platform
+from tests.fakes.metrics import Series, scraped, value
+
+from ratchet.sight.arguments import NAMES
+
+pytestmark = pytest.mark.timeout(2700)
+
+
+@pytest.fixture(scope="module")
+def told(platform: Platform, demo: "subprocess.CompletedProcess[str]") -> Series:
+    return scraped(f"http://127.0.0.1:{platform.settings.ports.exporter}/metrics")
+
+
+def test_every_source_of_a_running_platform_answers(told: Series) -> None:
+    assert {name: value(told, "ratchet_up", source=name) for name in NAMES} == dict.fromkeys(NAMES, 1.0)
+
+
+def test_what_serves_is_seen_to_be_what_the_ledger_says(told: Series) -> None:
+    parts = {dict(labels)["part"]: number for (name, labels), number in told.items() if name == "ratchet_in_order"}
+
+    assert parts == dict.fromkeys(("ledger", "approval", "router", "engine", "edge", *parts), 1.0)
+
+
+def test_the_release_is_told_with_its_verdict_and_its_work(told: Series) -> None:
+    assert value(told, "ratchet_dag_last_run_state", dag="release_support", state="success") == 1
+    assert value(told, "ratchet_gate_verdict", verdict="PASS") == 1
+    assert (value(told, "ratchet_run_step_seconds", step="finetune") or 0) > 0
+    assert (value(told, "ratchet_step_duration_seconds_count", step="finetune") or 0) > 0
+    assert value(told, "ratchet_ledger_events_total", kind="promoted") == 1
+
+
+def test_users_requests_and_their_tokens_are_counted(platform: Platform, told: Series) -> None:
+    state = platform.world.router.read()
+    assert state is not None
+    live = {"colour": state.active, "release": state.active_release}
+
+    assert (value(told, "llm_requests_total", code="2xx", **live) or 0) > 0
+    assert (value(told, "llm_tokens_generated_total", **live) or 0) > 0
+    assert (value(told, "llm_request_duration_seconds_count", **live) or 0) > 0
