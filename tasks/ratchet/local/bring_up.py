@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 from rich.console import Console
@@ -35,20 +36,20 @@ def bring_up(settings: Settings, config: Path, recipe: Recipe, console: Console)
     if settings.runtime == "kubernetes":
         wait_ready_on_cluster(world, console)
     else:
-        wait_answering(settings, recipe, console)
+        wait_answering(settings, world, recipe, console)
     console.print(f"the platform is up after {time.monotonic() - started:.0f} s")
 
 
-def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None:
-    """Return when a real chat is answered through the edge."""
+def wait_answering(settings: Settings, world: World, recipe: Recipe, console: Console) -> None:
+    """Return when a real chat is answered through the edge, which counts: it is asked once the engine is up."""
     console.print("waiting for the model in production to answer (vLLM takes a minute to start)")
     url = f"{settings.users_url}/v1/chat/completions"
     body = {"model": recipe.line, "messages": [{"role": "user", "content": "What is 2 + 2?"}], "max_tokens": 4}
-    headers = bearer(own_key(settings))
+    asked: dict[str, Any] = {"json": body, "headers": bearer(own_key(settings)), "timeout": 30.0, "trust_env": False}
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         try:
-            if httpx.post(url, json=body, headers=headers, timeout=30.0, trust_env=False).status_code == httpx.codes.OK:
+            if _is_up(world) and _is_ok(httpx.post(url, **asked)):
                 return
         except httpx.HTTPError:
             pass
@@ -58,6 +59,18 @@ def wait_answering(settings: Settings, recipe: Recipe, console: Console) -> None
             raise platform.NotHealthy(f"{gave_up[0]} ended; the end of its log:\n{platform.tail(settings, gave_up[0])}")
         time.sleep(1.0)
     raise platform.NotHealthy(f"no answer through {url} after {READY_SECONDS:.0f} s; see {settings.state / 'logs'}")
+
+
+def _is_up(world: World) -> bool:
+    """Does the active colour's engine listen, whatever it serves?"""
+    state = world.router.read()
+    return state is not None and _is_ok(
+        httpx.get(f"{world.engine.url(state.active)}/health", timeout=5.0, trust_env=False)
+    )
+
+
+def _is_ok(response: httpx.Response) -> bool:
+    return response.status_code == httpx.codes.OK
 
 
 def wait_ready_on_cluster(world: World, console: Console) -> None:

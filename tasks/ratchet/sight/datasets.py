@@ -27,7 +27,10 @@ DRIFT = (
 
 @dataclass(frozen=True)
 class Upload:
-    """What one receipt says. `broken`: rule to quarantined rows. `shifts` are core.drift.Shift as plain data."""
+    """What one receipt says.
+
+    `broken`: reasons to quarantine, and their rows. `shifts` are core.drift.Shift as plain data.
+    """
 
     num_read: int
     num_accepted: int
@@ -78,7 +81,7 @@ def upload(receipt: Mapping[str, Any]) -> Upload:
         num_accepted=receipt.get("num_accepted", 0),
         num_quarantined=receipt.get("num_quarantined", 0),
         broken={
-            reason["rule"]: reason["num_rows"]
+            reason["reason"]: reason["num_rows"]
             for reason in receipt.get("reasons", ())
             if reason.get("action", "quarantine") == "quarantine"
         },
@@ -90,7 +93,9 @@ def families(facts: DatasetFacts) -> list[Metric]:
     line, uploads = facts.line, facts.uploads
     newest = facts.versions[-1] if facts.versions else None
     last = uploads[-1] if uploads else None
-    broken: Counter[str] = sum((Counter(one.broken) for one in uploads), Counter())
+    broken: Counter[str] = Counter()
+    for one in uploads:
+        broken.update(one.broken)  # a sum of counters would leave out what is 0
     shifts = {shift["feature"]: shift for shift in (last.shifts if last else ())}
     return [
         gauge(line, "ratchet_dataset_rows", "Rows of the newest version.", float(newest.num_rows) if newest else None),
@@ -113,9 +118,9 @@ def families(facts: DatasetFacts) -> list[Metric]:
         counters(
             line,
             "ratchet_intake_rows_quarantined",
-            "Rows kept out, by the rule that they break; a row may break several.",
-            ("rule",),
-            {(rule,): float(count) for rule, count in broken.items()},
+            "Rows kept out, by reason; a row may have several.",
+            ("reason",),
+            {(reason,): float(count) for reason, count in broken.items()},
         ),
         gauge(
             line,

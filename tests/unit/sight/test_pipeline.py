@@ -122,8 +122,9 @@ def test_uploads_are_counted_once_and_a_forgetting_is_no_upload(place: ReleaseWo
 
 def test_reasons_and_drift_are_those_of_the_receipts() -> None:
     reasons = [
-        {"reason": "too short", "rule": "text_length", "action": "quarantine", "num_rows": 3, "examples": []},
-        {"reason": "an e-mail", "rule": "personal", "action": "redact", "num_rows": 5, "examples": []},
+        {"reason": "text_length", "rule": "10 to 4096", "action": "quarantine", "num_rows": 3, "examples": []},
+        {"reason": "secret", "rule": "no keys", "action": "quarantine", "num_rows": 0, "examples": []},
+        {"reason": "personal", "rule": "no names", "action": "redact", "num_rows": 5, "examples": []},
     ]
     shift = {"feature": "label", "psi": 0.4, "js": 0.2, "limit": 0.15, "movers": []}
     told = {"num_read": 100, "num_accepted": 97, "num_quarantined": 3, "reasons": reasons}
@@ -131,8 +132,9 @@ def test_reasons_and_drift_are_those_of_the_receipts() -> None:
     found = series(datasets.families(datasets.DatasetFacts("support", (), [read, datasets.upload(told)][::-1])))
 
     assert value(found, "ratchet_intake_rows_total", outcome="accepted") == 194
-    assert value(found, "ratchet_intake_rows_quarantined_total", rule="text_length") == 6
-    assert value(found, "ratchet_intake_rows_quarantined_total", rule="personal") is None
+    assert value(found, "ratchet_intake_rows_quarantined_total", reason="text_length") == 6
+    assert value(found, "ratchet_intake_rows_quarantined_total", reason="secret") == 0
+    assert value(found, "ratchet_intake_rows_quarantined_total", reason="personal") is None
     assert value(found, "ratchet_intake_quarantined_ratio") == 0.03
     assert value(found, "ratchet_drift_psi", feature="label") == 0.4
     assert value(found, "ratchet_drift_psi_limit", feature="label") == 0.15
