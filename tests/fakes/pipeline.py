@@ -8,8 +8,10 @@ from prometheus_client.metrics_core import Metric
 from tests.fakes.events import event, sha
 
 from ratchet.clients.airflow import TaskState
+from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drills import Drill
 from ratchet.core.notices import Notice
+from ratchet.core.refs import FileRef, blob_uri
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState, first_state, switched_to
 from ratchet.core.verification import Row
@@ -105,7 +107,9 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
         ledger.LedgerFacts(LINE, events, [_asked(now)], now, WEEK.total_seconds(), 2 * 86_400),
         router.RouterFacts(LINE, state),
         drills.DrillFacts(LINE, [_drill(weeks[-1])], events, WEEK.total_seconds()),
-        datasets.DatasetFacts(LINE, (), [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]),
+        datasets.DatasetFacts(
+            LINE, [_version(weeks[-1])], [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]
+        ),
         work.WorkFacts(
             LINE, {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}, Counter({("gate", 75): num_releases})
         ),
@@ -163,6 +167,21 @@ def _asked(at: datetime) -> Notice:
         page="p",
         asked_at=at,
         rejects_at=at + timedelta(days=3),
+    )
+
+
+def _version(at: datetime) -> DatasetVersion:
+    rows = FileRef(uri=blob_uri(sha("rows")), sha256=sha("rows"), bytes=1)
+    return DatasetVersion(
+        dataset=LINE,
+        seq=0,
+        rows=rows,
+        num_rows=776,
+        num_quarantined=24,
+        uploads=(rows,),
+        receipt=rows,
+        at=at,
+        by="mia",
     )
 
 

@@ -304,6 +304,14 @@ def test_a_cluster_has_the_same_alerts_with_links_to_where_its_people_read(
     assert WIKI in str(written)
 
 
+def test_a_cluster_has_the_dashboards_as_they_are_written(render: Callable[..., list[dict[str, Any]]]) -> None:
+    shown = of(render("serving", "--set", "dashboards.enabled=true"), "ConfigMap", "support-dashboards")
+
+    files = (ROOT / "helm" / "serving" / "dashboards").glob("*.json")
+    assert shown["data"] == {file.name: file.read_text("utf-8") for file in files}
+    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
 def test_prometheus_finds_the_exporter_under_the_name_that_the_alerts_look_for(
     render: Callable[..., list[dict[str, Any]]],
 ) -> None:

@@ -1,5 +1,6 @@
 """Debian's Prometheus reads the exporter's page and judges the alerts, with the configuration that docs/ shows."""
 
+import json
 import re
 import subprocess
 import time
@@ -21,6 +22,7 @@ from ratchet.sight.collector import Source
 from ratchet.sight.server import serving
 
 ROOT = Path(__file__).parents[3]
+DASHBOARDS = sorted((ROOT / "helm" / "serving" / "dashboards").glob("*.json"))
 EXAMPLE = ROOT / "docs" / "prometheus.yml"
 # Those that wait (`for`), and those that need an hour of traffic, are only pending, or not yet.
 AT_ONCE = {
@@ -105,13 +107,15 @@ def watched(folder: Path, tells: Callable[[], Sequence[Metric]]) -> Iterator[Pro
         yield found
 
 
-def _all_judged(found: Prometheus) -> bool:
-    return all(rule["lastEvaluation"] > "0002" for rule in found.rules())
+def _all_judged(found: Prometheus, since: datetime) -> bool:
+    """Has every rule been looked at since? What was judged before the first scrape knew of no exporter."""
+    return all(datetime.fromisoformat(rule["lastEvaluation"]) > since for rule in found.rules())
 
 
 def test_no_alert_is_raised_over_a_healthy_platform_and_every_rule_can_be_judged(tmp_path: Path) -> None:
     with watched(tmp_path, lambda: healthy(datetime.now(UTC)).families()) as found:
-        found.await_(lambda: _all_judged(found))
+        seen = datetime.now(UTC)
+        found.await_(lambda: _all_judged(found, since=seen))
         rules = found.rules()
 
         assert len([rule for rule in rules if rule["type"] == "alerting"]) == len(ALERTS)
@@ -119,9 +123,26 @@ def test_no_alert_is_raised_over_a_healthy_platform_and_every_rule_can_be_judged
         assert found.states() == {}
 
 
+def test_every_panel_of_every_dashboard_has_something_to_show(tmp_path: Path) -> None:
+    queries = {
+        (file.stem, panel["title"], target["expr"].replace("$line", "support"))
+        for file in DASHBOARDS
+        for panel in json.loads(file.read_text("utf-8"))["panels"]
+        for target in panel["targets"]
+    }
+    with watched(tmp_path, lambda: healthy(datetime.now(UTC)).families()) as found:
+        found.await_(lambda: bool(found.ask("query", query="rate(llm_requests_total[5m])")["result"]))
+        empty = sorted(query for query in queries if not found.ask("query", query=query[-1])["result"])
+
+    assert len(queries) > 30
+    assert empty == []
+
+
 def test_each_alert_is_raised_by_what_the_exporter_tells_of_its_trouble(tmp_path: Path) -> None:
     with watched(tmp_path, lambda: troubled(datetime.now(UTC)).families()) as found:
         found.await_(lambda: set(found.states()) >= AT_ONCE | WAITING)
+        seen = datetime.now(UTC)
+        found.await_(lambda: _all_judged(found, since=seen))
 
         assert found.states() == {**{name: {"firing"} for name in AT_ONCE}, **{name: {"pending"} for name in WAITING}}
 
