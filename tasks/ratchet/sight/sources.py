@@ -28,10 +28,10 @@ from ratchet.sight import (
 )
 from ratchet.sight.collector import Source
 
-# Old enough that Prometheus, which asks every 15 to 60 s, does not make the store read its journals each time.
-JOURNAL_SECONDS = 30.0
-# This one asks the engine and the edge for a token each.
-PRODUCTION_SECONDS = 60.0
+# How old an answer may be. Every look reads each record of the journals, and of a bucket each costs a request.
+LOCAL_SECONDS, BUCKET_SECONDS = 30.0, 300.0
+# Of what asks the engine and the edge for a token each, and of Airflow's many small answers.
+PRODUCTION_SECONDS, RELEASES_SECONDS = 60.0, 30.0
 
 
 def sources(settings: Settings, recipe: Recipe) -> list[Source]:
@@ -51,11 +51,12 @@ def _journals(settings: Settings, recipe: Recipe) -> list[Source]:
     line = recipe.line
     uploads = datasets.Datasets(_world(settings), line, recipe.dataset)
     records = work.Work(_world(settings).store, line)
+    age = _store_seconds(settings)
     return [
-        Source("ledger", lambda: ledger.families(_ledger(settings, recipe)), JOURNAL_SECONDS),
-        Source("drills", lambda: drills.families(_drills(settings, recipe)), JOURNAL_SECONDS),
-        Source("datasets", lambda: datasets.families(uploads.gather()), JOURNAL_SECONDS),
-        Source("work", lambda: work.families(records.gather()), JOURNAL_SECONDS),
+        Source("ledger", lambda: ledger.families(_ledger(settings, recipe)), age),
+        Source("drills", lambda: drills.families(_drills(settings, recipe)), age),
+        Source("datasets", lambda: datasets.families(uploads.gather()), age),
+        Source("work", lambda: work.families(records.gather()), age),
     ]
 
 
@@ -70,13 +71,17 @@ def _services(settings: Settings, recipe: Recipe) -> list[Source]:
 
     return [
         Source("router", lambda: router.families(router.gather(_world(settings), line))),
-        Source("production", seen, PRODUCTION_SECONDS),
-        Source("registry", lambda: registry.families(registry.gather(settings, line)), JOURNAL_SECONDS),
+        Source("production", seen, max(PRODUCTION_SECONDS, _store_seconds(settings))),
+        Source("registry", lambda: registry.families(registry.gather(settings, line)), PRODUCTION_SECONDS),
         Source("airflow", lambda: runs.families(runs.gather(every_dag, line))),
-        Source("releases", lambda: releases.families(newest.gather()), JOURNAL_SECONDS),
+        Source("releases", lambda: releases.families(newest.gather()), RELEASES_SECONDS),
         Source("edge", lambda: edge.families(edge.gather(_world(settings), line, settings.ports))),
         *(Source(f"engine_{colour}", _engine(settings, line, colour)) for colour in COLOURS),
     ]
+
+
+def _store_seconds(settings: Settings) -> float:
+    return BUCKET_SECONDS if settings.store.kind == "s3" else LOCAL_SECONDS
 
 
 def _engine(settings: Settings, line: str, colour: Colour) -> Callable[[], Sequence[Metric]]:
