@@ -14,6 +14,7 @@ from ratchet.core.datasets import DatasetVersion, Row
 from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
 from ratchet.core.evaluation import EvalReport
+from ratchet.core.feedback import Feedback, FeedbackReview
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.notices import Notice
 from ratchet.core.preference import PreferenceReport, Rated, Review
@@ -26,7 +27,18 @@ from ratchet.steps import STEPS
 
 SCHEMAS = Path(__file__).parent / "schemas"
 STORED = (
-    *(DatasetVersion, DecisionRecord, Drift, Drill, ErrorRecord, EvalReport, LedgerEvent, Manifest),
+    *(
+        DatasetVersion,
+        DecisionRecord,
+        Drift,
+        Drill,
+        ErrorRecord,
+        EvalReport,
+        Feedback,
+        FeedbackReview,
+        LedgerEvent,
+        Manifest,
+    ),
     *(Notice, PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
 )
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)

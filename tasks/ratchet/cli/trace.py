@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli.release import find_report
+from ratchet.clients.json_lines import find_last, newest_first
+from ratchet.clients.router import FEEDBACK_PATH
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import TerminalError
+from ratchet.core.feedback import request_id_of
 from ratchet.core.refs import FileRef, FolderRef, blob_key
 from ratchet.core.releases import LedgerEvent, production_history
 from ratchet.recipes.recipe import Recipe
-
-# vLLM makes an answer's id of the request's.
-_ANSWER_PREFIXES = ("chatcmpl-", "cmpl-")
 
 
 class Untraceable(TerminalError, LookupError):
@@ -71,29 +70,19 @@ def trace(world: World, recipe: Recipe, asked: str) -> Origin:
 
 def _request(settings: Settings, asked: str) -> dict[str, Any]:
     """The newest line about it."""
-    request_id = asked
-    for prefix in _ANSWER_PREFIXES:
-        request_id = request_id.removeprefix(prefix)
     logs = settings.state / "logs"
-    found = (line for path in _newest_first(logs) for line in reversed(_lines(path)) if request_id in line)
-    told = (line for line in map(json.loads, found) if line["request_id"] == request_id)
-    if line := next(told, None):
-        return dict(line)
+    # What somebody says of an answer may come under the same request's id.
+    found = find_last(
+        newest_first(logs.glob("access.log*")),
+        *("request_id", request_id_of(asked)),
+        lambda line: line["path"] != FEEDBACK_PATH,
+    )
+    if found:
+        return found
     raise Untraceable(
         f"{asked} is neither a release nor in {logs}/access.log and the older ones beside it: an answer's id is in its "
         "body (`id`), a request's in the header x-request-id; the header x-model-release names the release itself"
     )
-
-
-def _newest_first(logs: Path) -> list[Path]:
-    return sorted(logs.glob("access.log*"), key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def _lines(path: Path) -> list[str]:
-    """Whole lines only: Envoy may be writing one."""
-    return [
-        line for line in path.read_text("utf-8", "replace").splitlines() if line.startswith("{") and line[-1] == "}"
-    ]
 
 
 def show(origin: Origin, console: Console) -> None:

@@ -17,6 +17,7 @@ from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
 from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.feedback import FeedbackReview
 from ratchet.core.notices import Notice
 from ratchet.core.preference import Rated
 from ratchet.core.releases import LedgerEvent, refusal
@@ -183,6 +184,10 @@ def drift_journal(store: Store, line: str) -> Journal[Drift]:
 
 def notice_journal(store: Store, line: str) -> Journal[Notice]:
     return Journal(store, f"notices/{line}", Notice)
+
+
+def feedback_journal(store: Store, line: str) -> Journal[FeedbackReview]:
+    return Journal(store, f"feedback/{line}", FeedbackReview)
 
 
 def _short(sha256: str | None) -> str:

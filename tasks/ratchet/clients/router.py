@@ -37,6 +37,8 @@ CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
 # for them.
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
+# What users say of an answer goes to a service of its own, whichever colour has the users.
+FEEDBACK_PATH, FEEDBACK_CLUSTER = "/v1/feedback", "feedback"
 # An answer streams for as long as it is; idle_timeout ends one that is stuck.
 STREAMED = {"timeout": "0s", "idle_timeout": "300s"}
 # Nothing of these requests has reached an engine, so a second try cannot make a second answer.
@@ -209,7 +211,7 @@ def routes(state: RouterState | None) -> bytes:
     virtual_host: dict[str, Any] = {
         "name": ROUTES_NAME,
         "domains": ["*"],
-        "routes": [_health(state), *_user_routes(state)],
+        "routes": [_health(state), *_user_routes(state), _feedback()],
         "response_headers_to_add": [_header(VERSION_HEADER, version)],
     }
     if state:
@@ -233,6 +235,10 @@ def _health(state: RouterState | None) -> dict[str, Any]:
         "direct_response": _answer(200 if state else 503, serving),
         "typed_per_filter_config": WITHOUT_KEY,
     }
+
+
+def _feedback() -> dict[str, Any]:
+    return {"match": {"path": FEEDBACK_PATH}, "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:

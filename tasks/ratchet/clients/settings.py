@@ -41,7 +41,8 @@ class Ports(Contract):
 
 class EdgeSettings(Contract):
     """What a user may ask of the edge. The limits are for each key by itself; who asks without one, where there are no
-    keys, is not counted. Days are UTC's. `capture_share` of the answers are kept, redacted, for `capture_days`.
+    keys, is not counted. Days are UTC's. `capture_share` of the answers are kept, redacted, for `capture_days`;
+    what users say of answers, for `feedback_days`.
     """
 
     requests_per_minute: PositiveInt | None = None
@@ -50,6 +51,7 @@ class EdgeSettings(Contract):
     max_request_bytes: PositiveInt = 4 * 1024 * 1024
     capture_share: float = Field(default=0.0, ge=0.0, le=1.0)
     capture_days: PositiveInt = 7
+    feedback_days: PositiveInt = 30
 
 
 class KubernetesSettings(Contract):

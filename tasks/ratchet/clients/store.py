@@ -1,7 +1,8 @@
 """Bytes by digest: blobs, folders and named records over a bucket (a local directory, or S3 in clients/s3.py).
 
 blobs/<aa>/<sha256>   immutable content; a folder is a blob that lists its files
-manifests/…, ledger/…, drills/…, notices/…, datasets/…, bases/…, reviews/…, preferences/…   named records, written once
+manifests/…, ledger/…, drills/…, notices/…, feedback/…, datasets/…, bases/…, reviews/…, preferences/…   named records,
+written once
 """
 
 import json

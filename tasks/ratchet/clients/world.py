@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ratchet.core.datasets import DatasetVersion
     from ratchet.core.drifts import Drift
     from ratchet.core.drills import Drill
+    from ratchet.core.feedback import FeedbackReview
     from ratchet.core.notices import Notice
     from ratchet.core.preference import Rated
 
@@ -81,6 +82,12 @@ class World:
         from ratchet.clients.ledger import notice_journal
 
         return notice_journal(self.store, line)
+
+    def feedback(self, line: str) -> "Journal[FeedbackReview]":
+        """What was decided of feedback; what was said is in a folder of this machine (serving/feedback)."""
+        from ratchet.clients.ledger import feedback_journal
+
+        return feedback_journal(self.store, line)
 
     @cached_property
     def registry(self) -> "Registry":

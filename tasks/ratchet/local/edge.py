@@ -6,13 +6,14 @@ from typing import Any
 from ratchet.clients.edge_keys import with_own_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.files import replace_file
-from ratchet.clients.router import ROUTES_FILE, ROUTES_NAME, EnvoyRouter, fallback_of
+from ratchet.clients.router import FEEDBACK_CLUSTER, ROUTES_FILE, ROUTES_NAME, EnvoyRouter, fallback_of
 from ratchet.clients.settings import LOOPBACK, Settings
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import other
 from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envoy, upstream
 from ratchet.serving.edge.envoy import extension, watched
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
+from ratchet.serving.feedback.inbox import inbox_of
 
 # Envoy's default is 3 second tries at a time; the others would fail. As many as requests, which is 1024.
 _EVERYBODY_MAY_TRY_AGAIN = {"thresholds": [{"priority": "DEFAULT", "max_retries": 1024}]}
@@ -45,6 +46,7 @@ def bootstrap_config(settings: Settings) -> dict[str, Any]:
                 for name, port in (("blue", ports.blue), ("green", ports.green))
             ),
             *(_with_fallback(colour) for colour in COLOURS),
+            upstream(FEEDBACK_CLUSTER, "STATIC", {"pipe": {"path": str(inbox_of(settings).socket)}}),
         ],
     )
 

@@ -51,6 +51,7 @@ def programs(settings: Settings, config: Path) -> list[Program]:
     return [
         Program("mlflow", mlflow_command(settings), MLFLOW_ENVIRONMENT),
         Program("envoy", edge.command(settings), stdout_log="access"),
+        Program("feedback", [sys.executable, "-m", "ratchet.serving.feedback"], {CONFIG_VARIABLE: str(config)}),
         *here,
         *(engine(settings, config, colour) for colour in ("blue", "green")),
     ]

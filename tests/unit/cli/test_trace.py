@@ -136,6 +136,15 @@ def test_a_line_that_is_being_written_does_no_harm(place: ReleaseWorld, recipe: 
     assert trace(place.world, recipe, "id-1").event.release_id == "b"
 
 
+def test_what_was_said_of_an_answer_under_its_requests_id_is_not_taken_for_it(
+    place: ReleaseWorld, recipe: Recipe
+) -> None:
+    _logged(place)
+    _logged(place, path="/v1/feedback", release=None, status=202)
+
+    assert trace(place.world, recipe, "id-1").event.release_id == "b"
+
+
 def test_an_id_that_nobody_knows_is_told_where_it_was_looked_for(place: ReleaseWorld, recipe: Recipe) -> None:
     _logged(place)
 

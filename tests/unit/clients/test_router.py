@@ -150,6 +150,7 @@ def test_users_reach_what_they_need_and_nothing_else() -> None:
         {"path": "/v1/chat/completions"},
         {"path": "/v1/completions"},
         {"path": "/v1/models"},
+        {"path": "/v1/feedback"},
     ]
 
 
@@ -167,8 +168,14 @@ def test_a_release_id_cannot_be_read_as_a_variable_of_envoys() -> None:
     assert "100%%REQ(authorization)%%" in routes(state).decode()
 
 
-def test_without_a_state_every_request_is_told_so() -> None:
-    assert {route["direct_response"]["status"] for route in _host(None)["routes"]} == {503}
+def test_without_a_state_every_request_for_the_model_is_told_so() -> None:
+    told = {
+        route["match"]["path"]: route["direct_response"]["status"]
+        for route in _host(None)["routes"]
+        if "direct_response" in route
+    }
+
+    assert told == dict.fromkeys(("/health", *module.USER_PATHS), 503)
 
 
 def test_two_states_never_have_the_same_version() -> None:

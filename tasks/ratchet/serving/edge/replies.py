@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ratchet.clients.router import FEEDBACK_PATH
 from ratchet.clients.settings import EdgeSettings
 
 # tokens.lua marks a request so that it refuses with words of its own.
@@ -48,6 +49,12 @@ def local_replies(edge: EdgeSettings) -> dict[str, Any]:
                 "timeout",
             ),
             _reply(
+                {"and_filter": {"filters": [_flags(*AWAY), _path(FEEDBACK_PATH)]}},
+                "Feedback cannot be taken now: send it again later.",
+                "server_error",
+                "feedback_away",
+            ),
+            _reply(
                 _flags(*AWAY),
                 "The model does not answer now, nor did it on a second try: try again in a moment.",
                 "server_error",
@@ -70,6 +77,10 @@ def _status(status: int) -> dict[str, Any]:
 
 def _marked(header: str) -> dict[str, Any]:
     return {"header_filter": {"header": {"name": header, "present_match": True}}}
+
+
+def _path(path: str) -> dict[str, Any]:
+    return {"header_filter": {"header": {"name": ":path", "string_match": {"exact": path}}}}
 
 
 def _flags(*flags: str) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Finds a line in files of JSON lines that others write to and rotate, without reading them whole."""
+
+import json
+import mmap
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+
+def newest_first(paths: Iterable[Path]) -> list[Path]:
+    """Those that are still there: a file may be rotated away meanwhile."""
+    changed = {}
+    for path in paths:
+        try:
+            changed[path] = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            continue
+    return sorted(changed, key=changed.__getitem__, reverse=True)
+
+
+def find_last(
+    paths: Iterable[Path], field: str, value: str, fits: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any] | None:
+    """The last whole line whose `field` is `value` and that fits, of the first file that has one."""
+    for path in paths:
+        for line in _lines_with(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")):
+            told = _object(line)
+            if told.get(field) == value and fits(told):
+                return told
+    return None
+
+
+def _lines_with(path: Path, word: bytes) -> Iterator[bytes]:
+    """From the end. A line without its end is still being written."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        if not os.fstat(file.fileno()).st_size:
+            return  # which cannot be mapped
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            before = len(content)
+            while (at := content.rfind(word, 0, before)) >= 0:
+                before, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+                if end >= 0:
+                    yield content[before:end]
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
