@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from ratchet.cli import releases, verbs
+from ratchet.cli import feedback, releases, verbs
 from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.bench import command as bench
 from ratchet.cli.verbs import Here
@@ -67,6 +67,8 @@ def _platform(add: Add) -> None:
     verb.add_argument("--regex", action="store_true", help="--match is a regular expression")
     verb.add_argument("--reason", required=True, type=name, help="kept with the version: leave out what is forgotten")
     verb.add_argument("--yes", action="store_true", help="do not ask")
+    waits = add("feedback", feedback.list_waiting, "what was said of answers and waits for a person to decide")
+    _feedback(_adder(waits.add_subparsers(metavar="WHAT")))
     verb = add("import-base", verbs.take_base, "put a base model into the store, for recipes that name it")
     verb.add_argument("folder", type=Path, help="config.json, tokenizer, chat template, safetensors")
     verb.add_argument("--name", required=True, help="what recipes call it")
@@ -147,6 +149,16 @@ def _keys(add: Add) -> None:
     verb.add_argument("name", help="whose it is; logs and limits go by this name")
     verb = add("remove", verbs.remove_key, "take a key back, at once")
     verb.add_argument("name")
+
+
+def _feedback(add: Add) -> None:
+    add("show", feedback.show, "one of them, whole").add_argument("id")
+    verb = add("accept", feedback.accept, "hand in corrected answers as rows of the next data set; get a receipt")
+    verb.add_argument("ids", nargs="+", metavar="ID")
+    verb.add_argument("--label", type=name, help="what the answer should have been, instead of what the sender says")
+    verb = add("reject", feedback.reject, "leave them out")
+    verb.add_argument("ids", nargs="+", metavar="ID")
+    verb.add_argument("--reason", required=True, type=name, help="kept in the journal: quote nothing that was said")
 
 
 def _reviews(add: Add) -> None:

@@ -30,13 +30,17 @@ from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
 @dataclass(frozen=True)
 class Upload:
-    """`replace` starts the dataset anew from this file; otherwise its rows are added to the newest version's."""
+    """`replace` starts the dataset anew from this file; otherwise its rows are added to the newest version's.
+
+    `reviewed`: a person has looked at each row.
+    """
 
     path: Path
     text_column: str | None = None
     label_column: str | None = None
     replace: bool = False
     note: str = ""
+    reviewed: bool = False
 
 
 def submit(
@@ -48,11 +52,12 @@ def submit(
     world = World(settings, settings.scratch)
     for one in recipe.evaluation_sets:
         world.store.put_file(PolicyFiles(settings.root).data_path(one.name))
+    received_by = recipe.for_reviewed_rows() if upload.reviewed else recipe
     versions = () if upload.replace else world.datasets(recipe.dataset).records()
     base = world.base(recipe.base)
     with _progress(upload.path) as say:
         inputs = ValidateInputs(
-            **recipe.receiving(
+            **received_by.receiving(
                 _taken(world, upload.path, say.on_bytes),
                 upload.path.name,
                 versions[-1].rows if versions else None,

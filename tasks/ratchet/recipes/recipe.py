@@ -16,6 +16,7 @@ from ratchet.finetune.contract import QloraSettings
 from ratchet.prepare.contract import Canaries, SplitPolicy
 from ratchet.promote.contract import CanarySettings
 from ratchet.recipes.resources import TINY, PodResources
+from ratchet.recipes.reviewed import reviewed
 from ratchet.stage.contract import StageSettings
 from ratchet.validate.contract import DataRules, EvaluationSet
 
@@ -170,6 +171,10 @@ class Recipe(Contract):
             "rules": self.rules,
             **self._length(base),
         }
+
+    def for_reviewed_rows(self) -> "Recipe":
+        """As it receives rows that a person has looked at one by one."""
+        return self.model_copy(update={"rules": reviewed(self.rules)})
 
     def drifting(self, reference: Any, current: Any, base: Any, usual: Any) -> dict[str, Any]:
         """The inputs of drift: rows of the dataset, and what is compared with them. Only for a recipe with `drift`."""
