@@ -11,6 +11,7 @@ from ratchet.cli import show as receipts
 from ratchet.cli.submit import Upload, submit, tell_next
 from ratchet.cli.verbs import Here
 from ratchet.core.errors import NothingToDo
+from ratchet.core.feedback import Feedback, text_of
 from ratchet.intake.feedback import Desk
 from ratchet.intake.versions import Added
 from ratchet.serving.feedback.inbox import inbox_of
@@ -29,7 +30,7 @@ def list_waiting(here: Here, _options: Namespace) -> None:
     for heading in _HEADINGS:
         table.add_column(heading, no_wrap=heading in _HEADINGS[:3])
     for one in waiting:
-        table.add_row(*(Text(_short(getattr(one, heading) or "")) for heading in _HEADINGS))
+        table.add_row(*(Text(_short(text)) for text in _cells(one, here.recipe.prompt)))
     here.console.print(table)
     here.console.print(
         "whole: `ratchet feedback show ID`; into the next data set: `ratchet feedback accept ID…`", soft_wrap=True
@@ -62,6 +63,12 @@ def reject(here: Here, options: Namespace) -> None:
 
 def _desk(here: Here) -> Desk:
     return Desk(here.world, here.recipe, inbox_of(here.settings), getpass.getuser())
+
+
+def _cells(feedback: Feedback, prompt: str) -> list[str]:
+    question = text_of(feedback.question, prompt) if feedback.question else None
+    told = {**feedback.model_dump(), "question": question}
+    return [told[heading] or "" for heading in _HEADINGS]
 
 
 def _short(text: str) -> str:

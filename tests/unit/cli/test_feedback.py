@@ -45,7 +45,9 @@ def told(here: Here) -> str:
 
 
 def test_what_waits_is_a_line_each_and_moves_no_cursor(here: Here) -> None:
-    said = send(here, corrected="refund", question=f"my card \x1b[2J[red] {'x' * 60}", comment="one\ntwo")
+    said = send(
+        here, corrected="refund", question=f"Give a label for: my card \x1b[2J[red] {'x' * 60}", comment="one\ntwo"
+    )
 
     feedback.list_waiting(here, Namespace())
 
@@ -53,6 +55,7 @@ def test_what_waits_is_a_line_each_and_moves_no_cursor(here: Here) -> None:
     for words in ("b", "down", "my card \N{REPLACEMENT CHARACTER}[2J[red] xxx", "top_up", "refund", "one"):
         assert words in line
     assert "x" * 40 not in told(here)
+    assert "Give a label" not in told(here)
     assert "\x1b" not in told(here)
 
 

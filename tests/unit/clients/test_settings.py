@@ -107,7 +107,9 @@ def test_the_edge_has_no_limits_but_a_requests_size_and_keeps_nothing_unless_it_
     assert (edge.max_request_bytes, edge.capture_share) == (4 * 1024 * 1024, 0.0)
 
 
-@pytest.mark.parametrize("line", ["capture_share = 1.1", "tokens_per_day = 0", "request_per_minute = 60"])
+@pytest.mark.parametrize(
+    "line", ["capture_share = 1.1", "feedback_days = 0", "tokens_per_day = 0", "request_per_minute = 60"]
+)
 def test_a_limit_that_cannot_be_one_is_refused(tmp_path: Path, line: str) -> None:
     with pytest.raises(BadSettings, match="edge"):
         load(written(tmp_path, f"[edge]\n{line}\n"))
