@@ -24,15 +24,18 @@ def find_last(
 ) -> dict[str, Any] | None:
     """The last whole line whose `field` is `value` and that fits, of the first file that has one."""
     for path in paths:
-        for line in _lines_with(path, json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")):
+        for line in _lines_with(path, _json(field), _json(value)):
             told = _object(line)
             if told.get(field) == value and fits(told):
                 return told
     return None
 
 
-def _lines_with(path: Path, word: bytes) -> Iterator[bytes]:
-    """From the end. A line without its end is still being written."""
+def _lines_with(path: Path, field: bytes, value: bytes) -> Iterator[bytes]:
+    """From the end. A line without its end is still being written.
+
+    A value that stands in every line, under another field, must not cost their parsing: who asks may choose it.
+    """
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -42,10 +45,15 @@ def _lines_with(path: Path, word: bytes) -> Iterator[bytes]:
             return  # which cannot be mapped
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             before = len(content)
-            while (at := content.rfind(word, 0, before)) >= 0:
-                before, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
-                if end >= 0:
-                    yield content[before:end]
+            while (at := content.rfind(value, 0, before)) >= 0:
+                before = at
+                is_of_field = content[max(0, at - len(field) - 2) : at].rstrip(b" :").endswith(field)
+                if is_of_field and (end := content.find(b"\n", at)) >= 0:
+                    yield content[content.rfind(b"\n", 0, at) + 1 : end]
+
+
+def _json(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -119,8 +119,9 @@ def newest_of_each(kept: Iterable[Feedback]) -> list[Feedback]:
 
 
 def waiting(kept: Iterable[Feedback], reviews: Sequence[FeedbackReview]) -> list[Feedback]:
+    """What a person has to decide about; praise is counted, and teaches nothing."""
     decided = decided_ids(reviews)
-    return [one for one in newest_of_each(kept) if one.id not in decided]
+    return [one for one in newest_of_each(kept) if one.rating == "down" and one.id not in decided]
 
 
 def decided_ids(reviews: Sequence[FeedbackReview]) -> dict[str, ReviewKind]:

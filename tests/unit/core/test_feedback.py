@@ -98,6 +98,11 @@ def test_of_one_request_the_newest_waits() -> None:
     assert waiting([first, other, changed], []) == [other, changed]
 
 
+def test_praise_waits_for_nobody_and_takes_back_what_was_said_before() -> None:
+    assert waiting([said(1), said(2, rating="up")], []) == []
+    assert waiting([said(1, rating="up"), said(2)], []) == [said(2)]
+
+
 def test_what_was_decided_waits_no_more_unless_the_intake_returned_it() -> None:
     a, b, c, d = (said(n, f"id-{n}") for n in range(4))
     claimed = [review(0, "accepting", a.id), review(1, "accepted", a.id, ends=0)]

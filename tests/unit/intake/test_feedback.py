@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.fakes.datasets import DATASET, MIA, as_lines, newest, row, texts_of
 from tests.fakes.events import event
 from tests.fakes.fuse import Killed
+from tests.fakes.threads import at_once
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -113,9 +114,9 @@ def test_the_recipes_prompt_around_a_question_is_no_part_of_the_row(office: Offi
 
 
 def test_a_reviewer_says_another_label_than_the_sender_or_one_where_there_is_none(office: Office) -> None:
-    office.accept(office.send(1, corrected="refund"), office.send(2), office.send(3, rating="up"), label="top_up")
+    office.accept(office.send(1, corrected="refund"), office.send(2), label="top_up")
 
-    assert office.labels() == ["top_up"] * 3
+    assert office.labels() == ["top_up"] * 2
 
 
 @pytest.mark.parametrize("without", ["corrected", "question"])
@@ -196,6 +197,17 @@ def test_a_killed_acceptance_is_finished_by_the_next_one_whatever_it_names(offic
     assert office.texts() == ["question 1", "question 2"]
     with pytest.raises(NothingToDo):
         office.accept(said)
+
+
+def test_two_who_accept_the_same_at_once_add_it_once(office: Office) -> None:
+    shared, *own = (office.send(number, corrected="refund") for number in (1, 2, 3))
+
+    outcomes = at_once(2, lambda person: office.accept(shared, own[person]))
+
+    assert outcomes == [None, None]
+
+    assert sorted(office.texts()) == ["question 1", "question 2", "question 3"]
+    assert office.waiting() == []
 
 
 def test_what_was_said_of_another_lines_release_is_not_reviewed_here(office: Office) -> None:

@@ -7,7 +7,7 @@ from tests.fakes.events import sha
 from ratchet.clients.edge_keys import add_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.router import EnvoyRouter, routes
-from ratchet.clients.settings import Ports, Settings
+from ratchet.clients.settings import Ports, Settings, StoreSettings
 from ratchet.core.rollout import first_state
 from ratchet.local import edge, services
 
@@ -43,6 +43,17 @@ def test_requests_have_a_log_of_their_own_that_is_rotated_as_all_logs(tmp_path: 
     assert [Path(envoy[f"{stream}_logfile"]).name for stream in ("stdout", "stderr")] == ["access.log", "envoy.log"]
     assert envoy["stdout_logfile_maxbytes"] == envoy["stderr_logfile_maxbytes"] == mlflow["stdout_logfile_maxbytes"]
     assert "redirect_stderr" not in envoy
+
+
+def test_feedback_is_taken_beside_the_edge_and_on_a_cluster_nowhere(tmp_path: Path) -> None:
+    def names(settings: Settings) -> set[str]:
+        return {program.name for program in services.programs(settings, tmp_path / "ratchet.toml")}
+
+    on_a_cluster = StoreSettings(kind="s3", bucket="b")
+    assert "feedback" in names(Settings(root=tmp_path))
+    assert "feedback" not in names(
+        Settings(root=tmp_path, runtime="kubernetes", store=on_a_cluster, tracking_uri="http://mlflow")
+    )
 
 
 def test_what_envoy_starts_from_holds_no_key(tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ def test_feedback_waits_with_the_release_of_its_answer(client: Client, inbox: In
     assert kept.answered_at == datetime(2026, 1, 5, 12, 30, tzinfo=UTC)
 
 
+def test_praise_is_counted(client: Client, inbox: Inbox) -> None:
+    assert send(client, rating="up").json()["status"] == "counted"
+    assert feedback_counts(inbox) == {("b", "up"): 1}
+
+
 def test_an_answer_of_a_log_that_was_rotated_is_known(client: Client, tmp_path: Path) -> None:
     logged(tmp_path, {**LINE, "request_id": "id-0"}, name="access.log.1")
 

@@ -56,7 +56,8 @@ class Taker:
         key = request.headers.get(KEY_NAME_HEADER)
         logged = await self._logged(request_id_of(sent.answer), key)
         feedback = await run_in_threadpool(self._keep, sent, logged)
-        told = {"id": feedback.id, "release": feedback.release, "status": "waits_for_review"}
+        status = {"down": "waits_for_review", "up": "counted"}[feedback.rating]
+        told = {"id": feedback.id, "release": feedback.release, "status": status}
         return JSONResponse(told, status_code=202)
 
     async def _logged(self, request_id: str, key: str | None) -> Mapping[str, Any]:
