@@ -27,9 +27,13 @@ MAX_REASON = 500
 class NotWaiting(TerminalError, LookupError):
     """No such feedback waits for a person."""
 
+    code = "REFUSED"
+
 
 class NoRow(TerminalError, ValueError):
     """No row can be made of the feedback."""
+
+    code = "REFUSED"
 
 
 @dataclass(frozen=True)

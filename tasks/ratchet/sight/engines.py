@@ -44,6 +44,8 @@ FINISHED = "vllm:request_success_total"
 class EngineAway(TransientError, ConnectionError):
     """A colour that is meant to serve something does not tell its metrics."""
 
+    code = "SERVE_NOT_READY"
+
 
 @dataclass(frozen=True)
 class EngineFacts:

@@ -19,6 +19,8 @@ from ratchet.sight.sources import sources
 class PortTaken(TerminalError, OSError):
     """Somebody else listens where the exporter would."""
 
+    code = "SETTINGS_INVALID"
+
 
 @contextmanager
 def serving(sources: Sequence[Source], host: str, port: int) -> Iterator[int]:

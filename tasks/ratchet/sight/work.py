@@ -29,7 +29,10 @@ class WorkFacts:
 
     line: str
     done: Mapping[str, Sequence[Done]]
-    failures: Counter[tuple[str, int]]
+    failures: Counter[tuple[str, str]]
+
+
+WITHOUT_CODE = "unknown"  # records that are older than codes
 
 
 @dataclass
@@ -39,14 +42,15 @@ class Work:
     store: Store
     line: str
     _done: dict[str, dict[str, Done]] = field(default_factory=lambda: {step: {} for step in STEPS})
-    _failed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _failed: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def gather(self) -> WorkFacts:
         for step, read in self._done.items():
             for key in _unread(self.store, f"manifests/{step}/", read):
                 read[key] = _done(Manifest.model_validate_json(self.store.get(key) or b""))
             for key in _unread(self.store, f"errors/{step}/", self._failed):
-                self._failed[key] = step, ErrorRecord.model_validate_json(self.store.get(key) or b"").exit_code
+                record = ErrorRecord.model_validate_json(self.store.get(key) or b"")
+                self._failed[key] = step, record.code or WITHOUT_CODE
         done = {step: list(read.values()) for step, read in self._done.items() if read}
         return WorkFacts(self.line, done, Counter(self._failed.values()))
 
@@ -87,9 +91,9 @@ def families(facts: WorkFacts) -> list[Metric]:
         counters(
             line,
             "ratchet_step_failures",
-            "Attempts that failed, by exit code: 65 for good, 75 tried again, 99 nothing to do.",
-            ("step", "exit_code"),
-            {(step, str(code)): float(count) for (step, code), count in sorted(facts.failures.items())},
+            "Attempts that failed, some of them tried again, by the code that `ratchet explain` explains.",
+            ("step", "code"),
+            {(step, code): float(count) for (step, code), count in sorted(facts.failures.items())},
         ),
     ]
 

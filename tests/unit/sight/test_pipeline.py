@@ -168,7 +168,14 @@ def test_finished_and_failed_work_is_read_once_and_told_by_step(place: ReleaseWo
             peak_memory_mib=2.0,
         )
         manifests.write(store, done)
-        failed = {"error": "StoreAway", "message": "m", "exit_code": 75, "traceback": None, "at": at}
+        failed = {
+            "error": "StoreAway",
+            "message": "m",
+            "exit_code": 75,
+            "code": "STORE_AWAY",
+            "traceback": None,
+            "at": at,
+        }
         manifests.write_error(store, ErrorRecord(step="finetune", key=sha("x"), **failed))
         found = series(work.families(seen.gather()))
 
@@ -176,7 +183,7 @@ def test_finished_and_failed_work_is_read_once_and_told_by_step(place: ReleaseWo
     assert value(found, "ratchet_step_duration_seconds_sum", step="finetune") == 40
     assert value(found, "ratchet_step_last_duration_seconds", step="finetune") == 30
     assert value(found, "ratchet_step_peak_memory_bytes", step="finetune") == 2 * 2**20
-    assert value(found, "ratchet_step_failures_total", step="finetune", exit_code="75") == 2
+    assert value(found, "ratchet_step_failures_total", step="finetune", code="STORE_AWAY") == 2
 
 
 def test_fifty_releases_later_there_are_no_more_series() -> None:
