@@ -111,7 +111,7 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
             LINE, [_version(weeks[-1])], [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]
         ),
         work.WorkFacts(
-            LINE, {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}, Counter({("gate", 75): num_releases})
+            LINE, {"gate": [work.Done(at, 1.0, 1.0) for at in weeks]}, Counter({("gate", "STORE_AWAY"): num_releases})
         ),
         production.ProductionFacts(LINE, [Row(part, "ok", "a", "a", "there") for part in ("router", "alias previous")]),
         registry.RegistryFacts(LINE, {"production": sha(newest)}),
