@@ -11,7 +11,7 @@ from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
-from ratchet.orchestration.costs import work_so_far
+from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_far
 from ratchet.orchestration.drift import drift_asset
 from ratchet.orchestration.intake import dataset_asset
 from ratchet.orchestration.operator import step_task
@@ -20,6 +20,7 @@ from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
+from ratchet.recipes.rates import held_budget, rates_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.steps import code_now
 
@@ -29,6 +30,7 @@ FILES = PolicyFiles(SETTINGS.root)
 
 def release(recipe: Recipe) -> DAG:
     step = partial(step_task, recipe)
+    rates = rates_of(recipe, SETTINGS)
     canary = recipe.canary if SETTINGS.can_share_traffic else None
     weekly = CronTriggerTimetable(recipe.schedule, timezone="UTC")
     waits_for = [dataset_asset(recipe.dataset)] * recipe.release_on_data + [
@@ -61,6 +63,10 @@ def release(recipe: Recipe) -> DAG:
                 "base": recipe.base,
                 "recipe_sha256": recipe.sha256,
                 "min_new_examples": recipe.min_new_examples,
+                "rates": rates,
+                "grows_with_rows": recipe.grows_with_rows,
+                "budget": held_budget(recipe, SETTINGS),
+                "over_budget": OverBudgetReason(),
             },
             publishes=[FILES.data_path(task.name) for task in recipe.tasks if task.data],
         )
@@ -136,6 +142,9 @@ def release(recipe: Recipe) -> DAG:
         )
         staged = stage.output
 
+        until_report = [
+            *(resolve, validate, prepare, finetune, evaluate_baseline, evaluate_candidate, gate, convert, stage),
+        ]
         report = step(
             step="report",
             inputs={
@@ -188,11 +197,7 @@ def release(recipe: Recipe) -> DAG:
                     **{n: bundle[n] for n in ("tflite_bytes", "litertlm_bytes")},
                 },
                 "shares": canary.shares if canary else (),
-                "work": work_so_far(
-                    recipe,
-                    SETTINGS,
-                    [resolve, validate, prepare, finetune, evaluate_baseline, evaluate_candidate, gate, convert, stage],
-                ),
+                "work": work_so_far(rates, what["forecast"], until_report),
             },
         )
         worth_asking = proceed_unless_stopped("worth_asking", report.output["verdict"], recipe.on_inconclusive)
@@ -248,6 +253,13 @@ def release(recipe: Recipe) -> DAG:
             step="unload",
             inputs={"line": recipe.line, "release_id": what["release_id"], "model": tuned["model"]},
         ).as_teardown(setups=stage)
+        # Without setups, so that it runs after whatever happened, and that clearing a task does not clear them.
+        cost = RecordCost(
+            task_id="cost",
+            line=recipe.line,
+            rates=rates,
+            steps=[*until_report, report, promote, bake, unload],
+        ).as_teardown()
 
         (
             gate
@@ -261,6 +273,7 @@ def release(recipe: Recipe) -> DAG:
             >> has_users
             >> bake
             >> unload
+            >> cost
         )
     return dag
 

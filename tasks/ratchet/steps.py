@@ -65,7 +65,7 @@ STEPS = {
         Step("gate", GateInputs, GateOutputs, image="ops", revision=4),
         Step("convert", ConvertInputs, ConvertOutputs, image="convert", revision=2),
         Step("stage", StageInputs, StageOutputs, image="ops", revision=2, acts=True),
-        Step("report", ReportInputs, ReportOutputs, image="ops", revision=4),
+        Step("report", ReportInputs, ReportOutputs, image="ops", revision=5),
         Step("promote", PromoteInputs, PromoteOutputs, image="ops", revision=1, acts=True),
         Step("bake", BakeInputs, BakeOutputs, image="ops", revision=1, acts=True),
         Step("unload", UnloadInputs, UnloadOutputs, image="ops", revision=1, acts=True),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ratchet.core.contract import Contract
+from ratchet.core.costs import CostRecord
 from ratchet.core.datasets import DatasetVersion, Row
 from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
@@ -28,6 +29,7 @@ from ratchet.steps import STEPS
 SCHEMAS = Path(__file__).parent / "schemas"
 STORED = (
     *(
+        CostRecord,
         DatasetVersion,
         DecisionRecord,
         Drift,

@@ -6,10 +6,13 @@ import sys
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ratchet.clients.settings import Prices
+from ratchet.core.budget import Budget
 from ratchet.core.checks import PreferenceCheck
 from ratchet.core.contract import Contract, digest_json
 from ratchet.core.serving import ServingSettings
@@ -19,7 +22,7 @@ from ratchet.steps import STEPS
 ROOT = Path(__file__).parent.parent.parent
 CHAIN = [
     *("resolve", "validate", "prepare", "finetune", "evaluate_candidate", "gate", "good_enough", "convert", "stage"),
-    *("report", "worth_asking", "approve", "promote", "has_users", "bake", "unload"),
+    *("report", "worth_asking", "approve", "promote", "has_users", "bake", "unload", "cost"),
 ]
 
 
@@ -117,6 +120,31 @@ def test_unloading_the_preview_is_a_teardown_of_staging(dags: dict) -> None:
 
     assert unload.is_teardown
     assert "stage" in unload.upstream_task_ids
+
+
+def test_what_a_run_cost_is_kept_last_and_whatever_became_of_it(dags: dict) -> None:
+    release = dags["release_support"]
+    cost = release.task_dict["cost"]
+
+    assert cost.is_teardown
+    assert not cost.on_failure_fail_dagrun
+    assert cost.upstream_task_ids == {"unload"}  # no setup of its own: clearing a task would clear that too
+    assert cost.steps.keys() == {task.task_id for task in release.tasks if hasattr(task, "step")}
+    assert next(iter(cost.steps)) == "resolve"
+
+
+@pytest.mark.parametrize("prices", [None, Prices(currency="EUR", cpu_per_hour=1.0)])
+def test_the_budget_is_held_by_the_first_step_if_there_are_prices(airflow_home: Path, prices: Prices | None) -> None:
+    dag = runpy.run_path(str(ROOT / "dags" / "release.py"))
+    build, settings = dag["release"], dag["SETTINGS"]
+    build.__globals__["SETTINGS"] = settings.model_copy(update={"costs": prices})
+    recipe = load_recipe("support", ROOT).model_copy(update={"budget": Budget(per_release=2.5)})
+
+    inputs = build(recipe).task_dict["resolve"].inputs
+
+    assert plain(inputs["budget"]) == (prices and {"per_release": 2.5, "per_month": None})
+    assert bool(inputs["rates"]) == bool(prices)
+    assert inputs["over_budget"].resolve({"dag_run": SimpleNamespace(conf={"over_budget": "{{ x }}"})}) == "{{ x }}"
 
 
 def test_each_step_is_given_exactly_the_fields_of_its_contract(dags: dict) -> None:

@@ -54,7 +54,7 @@ def _platform(add: Add) -> None:
     verb.add_argument("--replace", action="store_true", help="start the dataset anew instead of adding to it")
     verb.add_argument("--note", default="", help="kept with the dataset version")
     verb.add_argument("--release", action="store_true", help="start a release with it now, and watch it")
-    verb.set_defaults(no_wait=False)
+    verb.set_defaults(no_wait=False, over_budget=False, reason="")
     _columns(verb)
     verb = add(
         "datasets", verbs.dataset_versions, "the versions of the dataset: what made each, and what was trained on it"
@@ -77,6 +77,10 @@ def _platform(add: Add) -> None:
 def _candidates(add: Add) -> None:
     verb = add("retrain", verbs.retrain, "start a release now and watch it")
     verb.add_argument("--no-wait", action="store_true", help="start it and return")
+    verb.add_argument("--over-budget", action="store_true", help="start it even if it will cost more than its budget")
+    verb.add_argument("--reason", default="", help="why it may cost more; kept with the cost of the run")
+    verb = add("costs", verbs.list_costs, "what the last runs took and cost, and what was foreseen")
+    verb.add_argument("--last", type=whole, default=10, metavar="N", help="how many; 0 is all (default: 10)")
     shown = add("runs", verbs.list_runs, "the runs that left their spans on this machine, the newest first")
     verb = _adder(shown.add_subparsers(metavar="WHAT"))("show", verbs.show_run, "what a run did, and when: a waterfall")
     verb.add_argument("run", nargs="?", help="run id (default: the newest release)")

@@ -11,6 +11,7 @@ from pathlib import Path
 from ratchet.clients.airflow import Airflow
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
+from ratchet.core.budget import OVER_BUDGET
 from ratchet.core.checks import Verdict
 from ratchet.core.errors import TerminalError
 from ratchet.core.memo import Manifest
@@ -30,10 +31,10 @@ def unfinished(airflow: Airflow, dag_id: str) -> str | None:
     return runs[-1] if runs else None  # the oldest
 
 
-def start(airflow: Airflow, dag_id: str) -> str:
-    """Trigger the DAG; returns the run id, readable and unique."""
+def start(airflow: Airflow, dag_id: str, over_budget: str = "") -> str:
+    """Trigger the DAG; returns the run id, readable and unique. `over_budget`: why it may cost more than its budget."""
     run_id = f"by-{getpass.getuser()}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
-    airflow.trigger(dag_id, run_id)
+    airflow.trigger(dag_id, run_id, {OVER_BUDGET: over_budget} if over_budget else None)
     return run_id
 
 

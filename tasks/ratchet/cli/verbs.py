@@ -13,6 +13,7 @@ from rich.console import Console
 from ratchet.cli import (
     benchmark,
     compare,
+    costs,
     demo,
     explain,
     floors,
@@ -153,12 +154,19 @@ def take_base(here: Here, options: argparse.Namespace) -> None:
 
 def retrain(here: Here, options: argparse.Namespace) -> None:
     airflow = release.airflow_of(here.settings, "engineer")
+    reason = costs.reason_to_start(options.over_budget, options.reason)
     going = release.unfinished(airflow, here.dag_id)
-    run = Run(here.dag_id, going or release.start(airflow, here.dag_id))
+    if not going:
+        costs.tell_forecast(here.world, here.recipe, here.console)
+    run = Run(here.dag_id, going or release.start(airflow, here.dag_id, reason))
     here.console.print(f"{run.run_id} is not finished: it goes on" if going else f"started {run.run_id}")
     if not options.no_wait:
         state = follow(airflow, run, here.console)
         show.outcome(airflow, run, state, here.console)
+
+
+def list_costs(here: Here, options: argparse.Namespace) -> None:
+    costs.show(here.settings, here.world, here.recipe, options.last, here.console)
 
 
 def list_runs(here: Here, _options: argparse.Namespace) -> None:

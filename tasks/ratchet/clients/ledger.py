@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ratchet.clients.store import Store
 from ratchet.core.contract import Contract, canonical_json
+from ratchet.core.costs import CostRecord
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drifts import Drift
 from ratchet.core.drills import Drill
@@ -180,6 +181,10 @@ def drill_journal(store: Store, line: str) -> Journal[Drill]:
 
 def drift_journal(store: Store, line: str) -> Journal[Drift]:
     return Journal(store, f"drifts/{line}", Drift)
+
+
+def cost_journal(store: Store, line: str) -> Journal[CostRecord]:
+    return Journal(store, f"costs/{line}", CostRecord)
 
 
 def notice_journal(store: Store, line: str) -> Journal[Notice]:

@@ -77,15 +77,15 @@ class KubernetesSettings(Contract):
 
 
 class Prices(Contract):
-    """What an hour of a step costs: on a machine without a GPU, and per GPU on one with. Reports tell it.
-
-    `release_budget`: what the steps of one release may cost together before somebody is told.
+    """What an hour of a step costs, on a machine without a GPU and per GPU on one with; an hour of a second engine; a
+    GiB in the store for a month. Reports tell it, budgets are held by it.
     """
 
     currency: str = Field(min_length=1)
     cpu_per_hour: NonNegativeFloat
     gpu_per_hour: NonNegativeFloat | None = None
-    release_budget: NonNegativeFloat | None = None
+    storage_per_gib_month: NonNegativeFloat | None = None
+    serving_per_hour: NonNegativeFloat | None = None
 
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

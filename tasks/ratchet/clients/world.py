@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ratchet.clients.ledger import Journal, Ledger
     from ratchet.clients.registry import Registry
     from ratchet.clients.router import Router
+    from ratchet.core.costs import CostRecord
     from ratchet.core.datasets import DatasetVersion
     from ratchet.core.drifts import Drift
     from ratchet.core.drills import Drill
@@ -77,6 +78,11 @@ class World:
         from ratchet.clients.ledger import drift_journal
 
         return drift_journal(self.store, line)
+
+    def costs(self, line: str) -> "Journal[CostRecord]":
+        from ratchet.clients.ledger import cost_journal
+
+        return cost_journal(self.store, line)
 
     def notices(self, line: str) -> "Journal[Notice]":
         from ratchet.clients.ledger import notice_journal

@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from ratchet.bake.contract import BakeSettings
 from ratchet.convert.contract import ConvertSettings
 from ratchet.core.adapter_folder import MAX_RANK
+from ratchet.core.budget import Budget
 from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
 from ratchet.core.refs import FileRef
@@ -59,6 +60,7 @@ class Recipe(Contract):
     With `release_on_data` one begins too when the DAG intake_<line> has made a version; `ratchet submit` starts none by
     itself, since whoever types it can say `--release`. With `release_on_drift` one begins when users ask otherwise than
     the dataset does. With too few new rows (`min_new_examples`) it is skipped.
+    With a `budget`, and prices in ratchet.toml, a release that is foreseen to cost more does not begin.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
 
@@ -102,6 +104,7 @@ class Recipe(Contract):
     approval_timeout_hours: PositiveFloat = 72.0
     approval_valid_hours: PositiveInt = 168
     two_people: bool = False
+    budget: Budget | None = None
     seed: int = 0
     pods: dict[str, PodResources] = TINY
 
@@ -237,6 +240,12 @@ class Recipe(Contract):
             "candidate_report": candidate_report,
             "task": self.split_task.name,
         }
+
+    @property
+    def grows_with_rows(self) -> tuple[str, ...]:
+        """The steps that take longer for a larger dataset; questions that are limited in number do not."""
+        asks_all = () if self.split_task.max_samples else ("evaluate",)
+        return ("validate", "prepare", "finetune", *asks_all)
 
     @property
     def sha256(self) -> Sha256:

@@ -2,10 +2,11 @@
 
 from typing import Any, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
+from ratchet.core.costs import Forecast, Rates, StepWork
 from ratchet.core.evaluation import Score
 from ratchet.core.latency import StreamSummary
 from ratchet.core.refs import FileRef, FolderRef
@@ -78,20 +79,16 @@ class Origin(Contract):
     code: Code
 
 
-class StepWork(Contract):
-    """One task of the run: `key` names its step's manifest. Without a `price_per_hour` no money is shown."""
-
-    task: str
-    step: Name
-    key: Sha256
-    price_per_hour: NonNegativeFloat | None = None
-
-
 class RunWork(Contract):
-    """What this run did. The first of `tasks` is resolve, which every run does anew: older work was found."""
+    """What this run did. The first of `tasks` is resolve, which every run does anew: older work was found.
 
-    currency: str = ""
+    Without `rates` no money is shown. `forecast` is resolve's. `over_budget`: why it runs in spite of its budget.
+    """
+
+    rates: Rates | None = None
     tasks: tuple[StepWork, ...] = Field(min_length=1)
+    forecast: Forecast = Forecast()
+    over_budget: str = ""
 
 
 class ReportInputs(Contract):

@@ -1,20 +1,21 @@
 """What the run took: time, memory and money of its steps, as their manifests say."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ratchet.core.accounts import overlap_seconds, tasks_done
+from ratchet.core.amounts import money
+from ratchet.core.costs import Kind, Rates, StepWork, TaskDone, run_cost, task_cost
 from ratchet.core.memo import Manifest
-from ratchet.report.contract import ReportInputs, RunWork, StepWork
-
-_SECONDS_PER_HOUR = 3600
+from ratchet.report.contract import ReportInputs, RunWork
 
 
 @dataclass(frozen=True)
 class StepCost:
     """`seconds` and `memory_mib` are those of when it was done; None when its manifest is gone.
 
-    `was_found`: an earlier run did it, so it cost nothing now. `money` is None where the step has no price.
+    `was_found`: an earlier run did it, so it cost nothing now. `money` is None without prices.
     """
 
     task: str
@@ -26,22 +27,29 @@ class StepCost:
 
 @dataclass(frozen=True)
 class RunCosts:
-    """`seconds` and `money` of what was done now, `saved_seconds` of what was found. Money is None without prices."""
+    """`seconds` and `by_kind` (money) of what was done now, `saved_seconds` of what was found.
+
+    Without `rates` there is no money. `work_money` is what all of it costs, also what was found.
+    """
 
     steps: tuple[StepCost, ...]
     seconds: float
     saved_seconds: float
-    money: float | None
-    currency: str
+    rates: Rates | None
+    by_kind: Mapping[Kind, float]
+    work_money: float
+    num_bytes: int
     num_samples: int
     num_measured: int
     num_tokens: int
 
-    def priced(self, money: float | None) -> str:
+    @property
+    def money(self) -> float | None:
+        return sum(self.by_kind.values()) if self.rates else None
+
+    def priced(self, amount: float | None) -> str:
         """E.g. "0.50 EUR"; empty without a price."""
-        if money is None:
-            return ""
-        return f"< 0.01 {self.currency}" if 0 < money < 0.005 else f"{money:,.2f} {self.currency}"
+        return "" if amount is None or self.rates is None else money(amount, self.rates.currency)
 
     @property
     def longest(self) -> StepCost | None:
@@ -54,41 +62,32 @@ def run_costs(
     inputs: ReportInputs, work: RunWork, manifests: Sequence[Manifest | None], training_log: bytes
 ) -> RunCosts:
     """`manifests`: one for each task of `work`; the first is resolve's, which begins the run."""
-    began = manifests[0]
+    done = {task.task: task for task in tasks_done(work.tasks, manifests)}
+    overlap = overlap_seconds(manifests)
     steps = tuple(
-        _step_cost(task, manifest, was_found=bool(began and manifest and manifest.started_at < began.started_at))
+        _step_cost(task, manifest, done.get(task.task), work.rates)
         for task, manifest in zip(work.tasks, manifests, strict=True)
     )
-    prices = [step.money for step in steps if step.money is not None]
+    as_if_done = [done[step.task].model_copy(update={"seconds": step.seconds}) for step in steps if step.task in done]
     return RunCosts(
         steps=steps,
-        seconds=sum(step.seconds or 0.0 for step in steps if not step.was_found),
+        seconds=sum(task.seconds for task in done.values()),
         saved_seconds=sum(step.seconds or 0.0 for step in steps if step.was_found),
-        money=sum(prices) if prices else None,
-        currency=work.currency,
+        rates=work.rates,
+        by_kind=run_cost([*done.values()], overlap, work.rates) if work.rates else {},
+        work_money=sum(run_cost(as_if_done, overlap, work.rates).values()) if work.rates else 0.0,
+        num_bytes=sum(task.new_bytes for task in done.values()),
         num_samples=inputs.measuring.num_samples,
         num_measured=inputs.measuring.num_measured,
         num_tokens=_tokens_trained(training_log),
     )
 
 
-def duration(seconds: float) -> str:
-    """E.g. "0.4 s", "12 s", "12 min", "2 h 05 min"."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 119.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
-def _step_cost(task: StepWork, manifest: Manifest | None, was_found: bool) -> StepCost:
-    if manifest is None:
+def _step_cost(task: StepWork, manifest: Manifest | None, done: TaskDone | None, rates: Rates | None) -> StepCost:
+    if manifest is None or done is None:
         return StepCost(task.task, None, None, was_found=False, money=None)
-    seconds, price = manifest.wall_seconds, task.price_per_hour
-    paid = 0.0 if was_found else seconds / _SECONDS_PER_HOUR
-    money = None if price is None else paid * price
-    return StepCost(task.task, seconds, manifest.peak_memory_mib, was_found, money)
+    paid = sum(task_cost(done, rates).values()) if rates else None
+    return StepCost(task.task, manifest.wall_seconds, manifest.peak_memory_mib, done.was_found, paid)
 
 
 def _tokens_trained(training_log: bytes) -> int:

@@ -2,8 +2,8 @@
 
 from importlib.resources import files
 
+from ratchet.core.amounts import duration
 from ratchet.core.latency import readable_ms
-from ratchet.report.costs import duration
 from ratchet.report.view import Page, mebibytes, short
 
 _TEMPLATE = "page.html.jinja"

@@ -7,16 +7,17 @@ from dataclasses import replace
 from ratchet.clients import manifests
 from ratchet.clients.store import Store
 from ratchet.clients.world import World
-from ratchet.core.evaluation import parse_report
+from ratchet.core.evaluation import EvalReport, parse_report
 from ratchet.core.log import log
 from ratchet.report.contract import Origin, ReportInputs, ReportOutputs
-from ratchet.report.costs import RunCosts, run_costs
+from ratchet.report.costs import run_costs
 from ratchet.report.judge import join_verdicts
 from ratchet.report.page import render
 from ratchet.report.record import DecisionRecord, bound, origin_of
 from ratchet.report.samples import parse_rows
+from ratchet.report.spending import spending
 from ratchet.report.summary import summary
-from ratchet.report.view import view
+from ratchet.report.view import Page, view
 
 
 def run(inputs: ReportInputs, world: World) -> ReportOutputs:
@@ -40,7 +41,7 @@ def run(inputs: ReportInputs, world: World) -> ReportOutputs:
         evidence=evidence,
         page_sha256=hashlib.sha256(render(page)).hexdigest(),
     )
-    shown = replace(page, costs=_costs(inputs, store, training_log))
+    shown = _with_costs(page, inputs, store, training_log, candidate)
     log.info("reported", extra={"verdict": verdict, "recommendation": page.recommendation})
     return ReportOutputs(
         page=store.put_bytes(render(shown)),
@@ -55,8 +56,10 @@ def _origin_of_production(inputs: ReportInputs, store: Store) -> Origin | None:
     return origin_of(record) if record else None
 
 
-def _costs(inputs: ReportInputs, store: Store, training_log: bytes) -> RunCosts | None:
+def _with_costs(page: Page, inputs: ReportInputs, store: Store, training_log: bytes, candidate: EvalReport) -> Page:
     work = inputs.work
     if work is None:
-        return None
-    return run_costs(inputs, work, [manifests.find(store, task.step, task.key) for task in work.tasks], training_log)
+        return page
+    found = [manifests.find(store, task.step, task.key) for task in work.tasks]
+    costs = run_costs(inputs, work, found, training_log)
+    return replace(page, costs=costs, spending=spending(inputs, work, costs, candidate))

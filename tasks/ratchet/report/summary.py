@@ -1,13 +1,15 @@
 """The approval form's text: Markdown, at most 25 lines, with a table."""
 
+from ratchet.core.amounts import duration
 from ratchet.core.checks import CheckResult, Verdict
 from ratchet.report.contract import ReportInputs
-from ratchet.report.costs import RunCosts, duration
+from ratchet.report.costs import RunCosts
 from ratchet.report.view import CheckRow, Page, short
 
 _MAX_SCORES = 4
 _MAX_CHECKS = 6
 _MAX_REASON = 160
+_TOLD = ("Per point gained", "Over budget")  # of the page's lines on spending
 
 
 def summary(page: Page) -> str:
@@ -33,6 +35,7 @@ def summary(page: Page) -> str:
         f"- {_what_goes_live(inputs, page.verdict)}",
         f"- {_what_changed(page)}",
         *([f"- {_what_it_cost(page.costs)}"] if page.costs else []),
+        *(f"- {line.what}: {plain(line.text)}." for line in page.spending if line.what in _TOLD),
         f"- The whole report: `ratchet report {inputs.release_id}`",
     ]
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from ratchet.report.contract import Origin, ReportInputs
 from ratchet.report.costs import RunCosts
 from ratchet.report.samples import ChangedSamples, changed_samples
 from ratchet.report.slices import SliceChanges, slice_changes
+from ratchet.report.spending import Line
 
 _MIB = 1 << 20
 
@@ -59,6 +60,7 @@ class Page:
     curve: Curve | None
     digests: tuple[Digest, ...]
     costs: RunCosts | None = None
+    spending: tuple[Line, ...] = ()
 
 
 def view(

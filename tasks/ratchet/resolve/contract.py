@@ -2,17 +2,27 @@
 
 from pydantic import NonNegativeInt
 
+from ratchet.core.budget import Budget
 from ratchet.core.contract import Contract, Name, Sha256
+from ratchet.core.costs import Forecast, Rates
 from ratchet.core.refs import FileRef, FolderRef
 
 
 class ResolveInputs(Contract):
-    contract_version: int = 1
+    """`budget` is held by `rates`, today's prices. `over_budget`: why the release may cost more, in a person's words.
+    The steps in `grows_with_rows` are foreseen to take longer for a larger dataset.
+    """
+
+    contract_version: int = 2
     line: Name
     dataset: Name
     base: Name
     recipe_sha256: Sha256
     min_new_examples: NonNegativeInt
+    rates: Rates | None = None
+    grows_with_rows: tuple[Name, ...] = ()
+    budget: Budget | None = None
+    over_budget: str = ""
 
 
 class ResolveOutputs(Contract):
@@ -22,7 +32,7 @@ class ResolveOutputs(Contract):
     which it went live. Both are empty for the untuned base.
     """
 
-    contract_version: int = 2
+    contract_version: int = 3
     release_id: str
     recipe_sha256: Sha256
     rows: FileRef
@@ -36,3 +46,4 @@ class ResolveOutputs(Contract):
     num_rows: NonNegativeInt
     num_quarantined: NonNegativeInt
     num_new_rows: NonNegativeInt
+    forecast: Forecast = Forecast()

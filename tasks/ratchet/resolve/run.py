@@ -3,14 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from ratchet.clients.registry import follow_ledger
 from ratchet.clients.settle import settle
 from ratchet.clients.tracking import tell_missed_runs
 from ratchet.clients.world import World
+from ratchet.core.budget import hold, spent_in_month, why_over
 from ratchet.core.contract import digest_json
+from ratchet.core.costs import Forecast
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import NothingToDo, NotSetUp
+from ratchet.core.forecast import forecast, said
 from ratchet.core.log import log
 from ratchet.core.refs import FolderRef
 from ratchet.core.releases import Evidence, LedgerEvent, Production, last_decision, production
@@ -38,8 +42,9 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
             f"the recipe wants at least {inputs.min_new_examples}: submit more data, or lower min_new_examples"
         )
     made_by = _evidence_of(events, baseline)
+    release_id = _release_id(inputs, baseline, newest)
     return ResolveOutputs(
-        release_id=_release_id(inputs, baseline, newest),
+        release_id=release_id,
         recipe_sha256=inputs.recipe_sha256,
         rows=newest.rows,
         receipt=newest.receipt,
@@ -52,7 +57,22 @@ def run(inputs: ResolveInputs, world: World) -> ResolveOutputs:
         num_rows=newest.num_rows,
         num_quarantined=newest.num_quarantined,
         num_new_rows=num_new_rows,
+        forecast=_affordable(inputs, world, release_id, newest.num_rows),
     )
+
+
+def _affordable(inputs: ResolveInputs, world: World, release_id: str, num_rows: int) -> Forecast:
+    """What the release will take. Raises OverBudget, before anything of it has begun."""
+    records = world.costs(inputs.line).records()
+    foreseen = forecast(records, num_rows, inputs.grows_with_rows, release_id)
+    log.info("foreseen", extra={"release": release_id, "cost": said(foreseen, inputs.rates)})
+    if inputs.budget and inputs.rates:
+        spent = spent_in_month(records, datetime.now(UTC))
+        why = why_over(inputs.budget, foreseen, spent, inputs.rates)
+        hold(why, inputs.over_budget)
+        if why:
+            log.warning("over budget", extra={"release": release_id, "why": why, "reason": inputs.over_budget})
+    return foreseen
 
 
 def _evidence_of(events: Sequence[LedgerEvent], release: Production) -> Evidence | None:

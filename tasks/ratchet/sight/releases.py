@@ -11,8 +11,9 @@ from ratchet.clients import manifests
 from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
 from ratchet.core.checks import Verdict
+from ratchet.core.costs import Rates
 from ratchet.core.memo import MANIFEST_KEY, Manifest
-from ratchet.recipes.prices import price_per_hour
+from ratchet.recipes.rates import rates_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.sight.families import gauge, gauges, one_of
 from ratchet.sight.runs import NUM_RUNS, Tells, has_ended
@@ -34,7 +35,7 @@ class Judged:
 class ReleaseFacts:
     """`judged`: runs that came to the gate, newest first. `seconds`: what the newest run itself did, by step.
 
-    `money` and `budget` are in `currency`; None without prices in ratchet.toml.
+    `money` and `budget` are in `currency`; None without prices in ratchet.toml, or without a budget.
     """
 
     line: str
@@ -63,20 +64,14 @@ class Releases:
         runs = self.airflow.runs(self.dag_id, NUM_RUNS) if self.airflow.knows(self.dag_id) else []
         told = [self._judged(run["dag_run_id"], has_ended(run)) for run in runs]
         seconds = _by_step(self._done(runs[0]["dag_run_id"])) if runs else {}
-        prices = self.settings.costs
+        rates = rates_of(self.recipe, self.settings)
         return ReleaseFacts(
             self.recipe.line,
             [judged for judged in told if judged],
             seconds,
-            currency=prices.currency if prices else "",
-            money=self._money(seconds) if prices else None,
-            budget=prices.release_budget if prices else None,
-        )
-
-    def _money(self, seconds: Mapping[str, float]) -> float:
-        return sum(
-            spent / _SECONDS_PER_HOUR * (price_per_hour(self.recipe, self.settings, step) or 0.0)
-            for step, spent in seconds.items()
+            currency=rates.currency if rates else "",
+            money=_money(seconds, rates) if rates else None,
+            budget=self.recipe.budget.per_release if rates and self.recipe.budget else None,
         )
 
     def _judged(self, run_id: str, ended: bool) -> Judged | None:
@@ -99,6 +94,10 @@ class Releases:
                 found.append(manifest)
         began = next((done.started_at for done in found if done.step == "resolve"), None)
         return [done for done in found if began and done.started_at >= began]
+
+
+def _money(seconds: Mapping[str, float], rates: Rates) -> float:
+    return sum(spent / _SECONDS_PER_HOUR * rates.steps[step].per_hour for step, spent in seconds.items())
 
 
 def _by_step(work: Sequence[Manifest]) -> dict[str, float]:
@@ -153,7 +152,7 @@ def families(facts: ReleaseFacts) -> list[Metric]:
         gauges(
             line,
             "ratchet_run_budget",
-            "What they may cost: release_budget of [costs].",
+            "What they may cost: the recipe's budget per release.",
             ("currency",),
             {(facts.currency,): facts.budget},
         ),

@@ -13,6 +13,7 @@ from ratchet.clients import manifests
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
+from ratchet.core.costs import Forecast, Rates, TaskDone
 from ratchet.core.refs import FileRef
 from ratchet.report.contract import ReportInputs, ReportOutputs, RunWork
 from ratchet.report.record import DecisionRecord
@@ -217,15 +218,15 @@ def test_a_record_of_an_older_version_is_read_and_lacks_what_it_lacks(world: Wor
     assert text_of(world, run(stored(world, baseline_record_sha256="7" * 64), world)).count("not on record") == 2
 
 
-def did_work(world: World, finetune_after: float = 1, **prices: float) -> RunWork:
-    work = evidence.work(*prices.values())
+def did_work(world: World, finetune_after: float = 1, rates: Rates | None = None, **changes: Any) -> RunWork:
+    work = evidence.work(rates, **changes)
     for task, seconds, after in zip(work.tasks, (6, 720, 2), (0, finetune_after, 20), strict=True):
         manifests.write(world.store, evidence.manifest(task, seconds=seconds, minutes_after=after))
     return work
 
 
 def test_the_page_says_what_the_run_cost(world: World) -> None:
-    outputs = run(stored(world, work=did_work(world, resolve=0.1, finetune=2.5, gate=0.1)), world)
+    outputs = run(stored(world, work=did_work(world, rates=evidence.rates())), world)
 
     text = text_of(world, outputs)
 
@@ -243,6 +244,25 @@ def test_the_page_says_what_the_run_cost(world: World) -> None:
     ) in outputs.summary
     assert "- Changed since production: data; not on record: code, base model." in outputs.summary
     assert shape_of(page_of(world, outputs)).open == []
+
+
+def test_the_page_holds_the_forecast_against_the_run_and_says_what_a_point_cost(world: World) -> None:
+    foreseen = Forecast(num_releases=3, tasks=(TaskDone(task="finetune", step="finetune", seconds=910),))
+    work = did_work(world, rates=evidence.rates(), forecast=foreseen, over_budget=HOSTILE)
+
+    outputs = run(stored(world, work=work, **evidence.with_main_check()), world)
+
+    text = text_of(world, outputs)
+    for said in (
+        "Of this CPU < 0.01 EUR, GPU 0.50 EUR; not counted, since ratchet.toml sets no price: storage, second engine",
+        "Forecast about 15 min of steps, about 0.63 EUR, from the last 3 releases; for the steps so far 15 min, they "
+        "took 12 min (−20%)",
+        "Per point gained 0.0079 EUR (0.0075 to 0.0083) for each of 63.7 points of intent exact_match",
+        "Over budget started all the same: <script>alert('x')</script> {{ 7 * 7 }}",
+    ):
+        assert said in text
+    assert "- Per point gained: 0.0079 EUR" in outputs.summary
+    assert "<script>" not in page_of(world, outputs) + outputs.summary
 
 
 def test_work_of_an_earlier_run_is_found_and_no_money_is_shown_without_prices(world: World) -> None:

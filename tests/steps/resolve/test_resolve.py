@@ -4,13 +4,17 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.fakes.costs import done, rates
+from tests.fakes.costs import run as a_run
 from tests.fakes.events import model, promotion, sha
 from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, answering
 from tests.fakes.release_world import rollback as going_back
 
+from ratchet.core.budget import Budget, OverBudget
 from ratchet.core.datasets import DatasetVersion, text_digest
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.rollout import Unexplained
@@ -53,13 +57,14 @@ def _submit(place: ReleaseWorld, ids: list[str]) -> DatasetVersion:
     return version
 
 
-def _resolve(place: ReleaseWorld, min_new_examples: int = 1, recipe: str = "recipe") -> ResolveOutputs:
+def _resolve(place: ReleaseWorld, min_new_examples: int = 1, recipe: str = "recipe", **money: Any) -> ResolveOutputs:
     inputs = ResolveInputs(
         line="support",
         dataset="tickets",
         base="tiny",
         recipe_sha256=sha(recipe),
         min_new_examples=min_new_examples,
+        **money,
     )
     return resolve.run(inputs, place.world)
 
@@ -251,3 +256,76 @@ def test_before_anything_serves_resolve_still_works(place: ReleaseWorld) -> None
     place.switch.state = None
 
     assert _resolve(place).baseline_release_id == "a"
+
+
+# money
+
+
+def _costs(place: ReleaseWorld, release_id: str, seconds: float, **changes: Any) -> None:
+    record = a_run(release_id, done("finetune", seconds), num_rows=2, **changes)
+    place.world.costs("support").append(lambda _: record)
+
+
+def test_the_first_release_is_not_foreseen_and_no_budget_stops_it(place: ReleaseWorld) -> None:
+    _submit(place, ["1"])
+
+    found = _resolve(place, rates=rates(), budget=Budget(per_release=0.01))
+
+    assert found.forecast.num_releases == 0
+
+
+def test_a_release_is_foreseen_for_the_rows_that_there_are(place: ReleaseWorld) -> None:
+    _costs(place, "b", 100)
+    _submit(place, ["1", "2", "3", "4"])
+
+    assert _resolve(place, grows_with_rows=("finetune",)).forecast.seconds == 200
+
+
+def test_a_release_above_its_budget_does_not_begin(place: ReleaseWorld) -> None:
+    _costs(place, "b", 3600)
+    _submit(place, ["1"])
+
+    with pytest.raises(
+        OverBudget, match=r"10\.00 EUR, from the last release, and the recipe allows 9\.99 EUR"
+    ) as caught:
+        _resolve(place, rates=rates(), budget=Budget(per_release=9.99))
+
+    assert caught.value.exit_code == 65
+    assert _resolve(place, rates=rates(), budget=Budget(per_release=10.0)).num_new_rows == 1
+
+
+def test_what_this_month_has_cost_counts_for_a_monthly_budget(place: ReleaseWorld) -> None:
+    _costs(place, "b", 3600)
+    _submit(place, ["1"])
+    budget = Budget(per_month=19.99)
+
+    assert _resolve(place, rates=rates(), budget=budget).num_new_rows == 1  # "b" was in another month
+    _costs(place, "c", 3600, at=datetime.now(UTC))
+    with pytest.raises(OverBudget, match="this month has cost 10"):
+        _resolve(place, rates=rates(), budget=budget)
+
+
+def test_a_person_with_a_reason_starts_it_all_the_same(place: ReleaseWorld) -> None:
+    _costs(place, "b", 3600)
+    _submit(place, ["1"])
+
+    found = _resolve(place, rates=rates(), budget=Budget(per_release=1.0), over_budget="the audit needs it")
+
+    assert found.forecast.num_releases == 1
+
+
+def test_too_little_new_data_is_nothing_to_do_whatever_it_would_cost(place: ReleaseWorld) -> None:
+    _costs(place, "b", 3600)
+    _promote(place, _submit(place, ["1"]))
+
+    with pytest.raises(NothingToDo):
+        _resolve(place, rates=rates(), budget=Budget(per_release=0.01))
+
+
+def test_a_release_that_broke_off_is_not_refused_for_work_that_is_done(place: ReleaseWorld) -> None:
+    _costs(place, "b", 3600)
+    _submit(place, ["1"])
+    begun = _resolve(place).release_id
+    _costs(place, begun, 3600)
+
+    assert _resolve(place, rates=rates(), budget=Budget(per_release=1.0)).release_id == begun

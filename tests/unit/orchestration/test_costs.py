@@ -1,43 +1,94 @@
-"""What an hour of a step costs on the machine that it computes on."""
+"""What a run cost is kept when it has ended, whatever became of it."""
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+from tests.fakes.costs import rates
+from tests.unit.core.test_accounts import manifest
 
-from ratchet.clients.settings import Prices, Settings, StoreSettings
-from ratchet.orchestration.costs import work_so_far
-from ratchet.recipes.catalogue import load_recipe
-from ratchet.recipes.prices import price_per_hour
-from ratchet.recipes.resources import PodResources
+from ratchet.clients import manifests
+from ratchet.clients.settings import CONFIG_VARIABLE, load
+from ratchet.clients.world import World
+from ratchet.core.costs import CostRecord, Forecast, StepWork
+from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_far
 
-ROOT = Path(__file__).parent.parent.parent.parent
-RECIPE = load_recipe("support", ROOT)
-PRICES = Prices(currency="EUR", cpu_per_hour=0.1, gpu_per_hour=2.5)
-CLUSTER = {"runtime": "kubernetes", "tracking_uri": "http://m", "store": StoreSettings(kind="s3", bucket="b")}
-
-
-@pytest.mark.parametrize(
-    ("step", "settings", "gpus", "price"),
-    [
-        ("finetune", {"costs": PRICES}, 0, 0.1),
-        ("finetune", {"costs": PRICES, "device": "cuda"}, 0, 2.5),  # this machine has one
-        ("gate", {"costs": PRICES, "device": "cuda"}, 0, 0.1),  # its image computes nothing on a GPU
-        ("finetune", {"costs": PRICES, "device": "cuda", **CLUSTER}, 4, 10.0),
-        ("evaluate", {"costs": PRICES, "device": "cuda", **CLUSTER}, 0, 0.1),
-        ("finetune", {}, 0, None),
-    ],
-)
-def test_a_step_is_priced_by_what_it_computes_on(step: str, settings: dict, gpus: int, price: float | None) -> None:
-    recipe = RECIPE.model_copy(update={"pods": {step: PodResources(gpus=gpus)}})
-
-    assert price_per_hour(recipe, Settings(root=ROOT, **settings), step) == price
+STEPS = ("resolve", "finetune", "stage", "bake")
+KEYS = {step: str(number) * 64 for number, step in enumerate(STEPS)}
+RESOLVED = {"release_id": "support-1", "num_rows": 1000, "forecast": Forecast().model_dump()}
 
 
-def test_each_task_is_named_with_its_manifest() -> None:
-    task = SimpleNamespace(task_id="evaluate_baseline", step="evaluate", output={"manifest_key": "1" * 64})
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    (tmp_path / "ratchet.toml").write_text('runtime = "process"\n')
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
+    settings = load()
+    return World(settings, settings.scratch)
 
-    assert work_so_far(RECIPE, Settings(root=ROOT, costs=PRICES), [task]) == {
-        "currency": "EUR",
-        "tasks": [{"task": "evaluate_baseline", "step": "evaluate", "key": "1" * 64, "price_per_hour": 0.1}],
-    }
+
+def did(world: World, step: str, began: float, seconds: float, **outputs: Any) -> None:
+    found = manifest(step, began, seconds, **outputs)
+    manifests.write(world.store, found.model_copy(update={"key": KEYS[step]}))
+
+
+def end(came_to: tuple[str, ...] = STEPS, conf: dict[str, str] | None = None) -> None:
+    """The last task of a run that came to those steps."""
+    steps: Any = [SimpleNamespace(task_id=step, step=step) for step in STEPS]
+    ti = SimpleNamespace(xcom_pull=lambda task_ids, key: KEYS[task_ids] if task_ids in came_to else None)
+    task = RecordCost(task_id="cost", line="support", rates=rates(), steps=steps)
+    task.execute({"ti": ti, "run_id": "run-1", "dag_run": SimpleNamespace(conf=conf)})
+
+
+def the_record(world: World) -> CostRecord:
+    (record,) = world.costs("support").records()
+    return record
+
+
+def test_a_whole_run_is_kept_with_what_it_took_and_at_which_prices(world: World) -> None:
+    for step, began, outputs in (("resolve", 0, RESOLVED), ("finetune", 5, {}), ("stage", 100, {}), ("bake", 500, {})):
+        did(world, step, began, 60, **outputs)
+
+    end(conf={"over_budget": "{{ audit }}"})
+
+    record = the_record(world)
+    assert (record.release_id, record.run_id, record.num_rows) == ("support-1", "run-1", 1000)
+    assert [(task.task, task.seconds, task.acts) for task in record.tasks] == [
+        ("resolve", 60, True),
+        ("finetune", 60, False),
+        ("stage", 60, True),
+        ("bake", 60, True),
+    ]
+    assert (record.overlap_seconds, record.rates, record.over_budget) == (460, rates(), "{{ audit }}")
+
+
+def test_a_run_that_ended_at_the_gate_is_kept_too(world: World) -> None:
+    did(world, "resolve", 0, 2, **RESOLVED)
+    did(world, "finetune", 5, 60)
+
+    end(came_to=("resolve", "finetune"))
+
+    assert [task.task for task in the_record(world).tasks] == ["resolve", "finetune"]
+    assert (the_record(world).overlap_seconds, the_record(world).over_budget) == (0, "")
+
+
+def test_a_run_with_nothing_to_do_or_refused_leaves_nothing(world: World) -> None:
+    with pytest.raises(AirflowSkipException, match="it cost nothing"):
+        end(came_to=())
+
+    assert world.costs("support").records() == []
+
+
+def test_the_report_gets_each_task_with_its_manifest() -> None:
+    task: Any = SimpleNamespace(task_id="evaluate_baseline", step="evaluate", output={"manifest_key": "1" * 64})
+
+    work = work_so_far(rates(), "foreseen", [task])
+
+    assert work["tasks"] == [StepWork(task="evaluate_baseline", step="evaluate", key="1" * 64, acts=False).model_dump()]
+    assert (work["rates"], work["forecast"]) == (rates(), "foreseen")
+
+
+@pytest.mark.parametrize("conf", [None, {}, {"other": "x"}])
+def test_a_run_that_nobody_gave_a_reason_has_none(conf: dict | None) -> None:
+    assert OverBudgetReason().resolve({"dag_run": SimpleNamespace(conf=conf)}) == ""

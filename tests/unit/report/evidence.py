@@ -7,6 +7,7 @@ from typing import Any
 
 from ratchet.core.checks import Check, CheckResult
 from ratchet.core.contract import digest_json
+from ratchet.core.costs import Rates, StepRate, StepWork
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, Score, TaskReport, sample_id
 from ratchet.core.judgement import judge
 from ratchet.core.latency import StreamSummary, Timing, summarise
@@ -22,7 +23,6 @@ from ratchet.report.contract import (
     RunWork,
     ServingSummary,
     StepCode,
-    StepWork,
     TrainingSummary,
 )
 
@@ -119,22 +119,41 @@ def origin(**changes: Any) -> Origin:
     return Origin.model_validate({**fields, **changes})
 
 
-def work(*prices: float | None) -> RunWork:
-    """resolve, finetune and gate, each at its price; their keys are 0…, 1… and 2…."""
-    names = ("resolve", "finetune", "gate")
+def with_main_check() -> dict[str, Any]:
+    """The fields of a release whose recipe says which of the gate's checks are about what."""
+    checks = [{"name": "intent improved", "task": "intent", "metric": "exact_match"}]
+    recipe = {**RECIPE, "gate": {"checks": checks}}
+    return {"origin": origin(recipe=recipe), "recipe_sha256": digest_json(recipe)}
+
+
+def rates(**changes: Any) -> Rates:
+    """finetune computes on a GPU; storage and a second engine have no price."""
+    steps = {
+        "resolve": StepRate(per_hour=0.1),
+        "finetune": StepRate(kind="gpu", per_hour=2.5),
+        "gate": StepRate(per_hour=0.1),
+        "stage": StepRate(per_hour=0.1),
+    }
+    return Rates(currency="EUR", steps=steps).model_copy(update=changes)
+
+
+def work(rates: Rates | None = None, **changes: Any) -> RunWork:
+    """resolve, finetune and gate; their keys are 0…, 1… and 2…."""
     tasks = tuple(
-        StepWork(task=name, step=name, key=str(number) * 64, price_per_hour=price)
-        for number, (name, price) in enumerate(zip(names, prices or (None,) * 3, strict=True))
+        StepWork(task=name, step=name, key=str(number) * 64, acts=name == "resolve")
+        for number, name in enumerate(("resolve", "finetune", "gate"))
     )
-    return RunWork(currency="EUR", tasks=tasks)
+    return RunWork(rates=rates, tasks=tasks, **changes)
 
 
-def manifest(task: StepWork, *, seconds: float, minutes_after: float) -> Manifest:
+def manifest(
+    task: StepWork, *, seconds: float, minutes_after: float, outputs: dict[str, Any] | None = None
+) -> Manifest:
     """Of work that began so many minutes after the run, or before it where they are negative."""
     return Manifest(
         step=task.step,
         key=task.key,
-        outputs={},
+        outputs=outputs or {},
         started_at=BEGAN + timedelta(minutes=minutes_after),
         wall_seconds=seconds,
         peak_memory_mib=812.4,

@@ -5,7 +5,7 @@ from tests.unit.report import evidence
 
 from ratchet.core.memo import Manifest
 from ratchet.report.contract import RunWork
-from ratchet.report.costs import RunCosts, duration, run_costs
+from ratchet.report.costs import RunCosts, run_costs
 
 
 def manifests(work: RunWork, finetune_after: float = 1) -> list[Manifest | None]:
@@ -23,7 +23,7 @@ def costs(work: RunWork, found: list[Manifest | None]) -> RunCosts:
 
 
 def test_what_the_run_did_is_summed_and_priced() -> None:
-    work = evidence.work(0.1, 2.5, 0.1)
+    work = evidence.work(evidence.rates())
 
     found = costs(work, manifests(work))
 
@@ -35,7 +35,7 @@ def test_what_the_run_did_is_summed_and_priced() -> None:
 
 
 def test_what_an_earlier_run_did_was_found_and_costs_nothing_now() -> None:
-    work = evidence.work(0.1, 2.5, 0.1)
+    work = evidence.work(evidence.rates())
 
     found = costs(work, manifests(work, finetune_after=-60))
 
@@ -56,7 +56,7 @@ def test_without_prices_there_is_no_money() -> None:
 
 
 def test_a_manifest_that_is_gone_is_counted_as_nothing() -> None:
-    work = evidence.work(0.1, 2.5, 0.1)
+    work = evidence.work(evidence.rates())
     known = manifests(work)
 
     found = costs(work, [known[0], None, known[2]])
@@ -70,20 +70,3 @@ def test_samples_and_tokens_are_those_of_the_evidence() -> None:
     found = costs(work, manifests(work))
 
     assert (found.num_measured, found.num_samples, found.num_tokens) == (640, 1200, 125 * 2000)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (10.0, "10 s"),
-        (119.4, "119 s"),
-        (119.5, "2 min"),
-        (7169, "119 min"),
-        (7200, "2 h 00 min"),
-        (9000, "2 h 30 min"),
-    ],
-)
-def test_times_are_said_as_people_say_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
