@@ -130,6 +130,17 @@ def test_the_release_is_one_trace_from_its_first_step_to_the_switch(platform: Pl
     assert f"release_support {run.run_id}: success" in shown
 
 
+def test_what_the_run_took_is_kept_up_to_its_very_end(platform: Platform, demo: object) -> None:
+    (record,) = platform.world.costs("support").records()
+    done = {task.task: task for task in record.tasks}
+
+    assert record.release_id == evidence(platform).release_id
+    assert {"resolve", "finetune", "stage", "report", "promote", "bake", "unload"} <= done.keys()
+    assert done["validate"].was_found  # when the file was handed in
+    assert done["finetune"].new_bytes > evidence(platform).candidate.bytes
+    assert record.overlap_seconds > done["stage"].seconds + done["bake"].seconds
+
+
 def test_an_answer_leads_back_to_the_rows_that_its_model_was_trained_on(platform: Platform, demo: object) -> None:
     answer = chat(platform, "where is my parcel")
     release, deadline = answer.headers["x-model-release"], time.monotonic() + 30

@@ -56,7 +56,7 @@ def _row(run: CostRecord) -> tuple[str, ...]:
     if run.rates is None:
         return (when, run.release_id, took, foreseen, "", "")
     parts, currency = run_cost(run.tasks, run.overlap_seconds, run.rates), run.rates.currency
-    total = money(sum(parts.values()), currency) + (" (over budget)" if run.over_budget else "")
+    total = money(sum(parts.values()), currency) + (" (over budget allowed)" if run.over_budget else "")
     return (
         when,
         run.release_id,

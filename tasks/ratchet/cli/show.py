@@ -34,6 +34,8 @@ FAILURE_FRESH_DAYS = 7
 # Of a receipt, so that it stays on one screen; the page has all.
 _EXAMPLE_LINES = 12
 
+FINAL = "a retry cannot help"  # orchestration.operator.failure
+
 
 def quiet(_line: str) -> None:
     """For steps whose log is of no interest when they go well; their errors come back by themselves."""
@@ -198,12 +200,16 @@ def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
             f"{release_id} waits for approval: `ratchet report {release_id}`, then `ratchet approve {release_id}`"
         )
     elif state == "failed":
-        failed = ", ".join(task.task_id for task in tasks.values() if task.state == "failed")
+        failed = [task for task in tasks.values() if task.state == "failed"]
+        names = ", ".join(task.task_id for task in failed)
         console.print(
-            f"[red]{release_id or run.run_id} failed in {failed}[/]; production is unchanged; why, and what to do: "
+            f"[red]{release_id or run.run_id} failed in {names}[/]; production is unchanged; why, and what to do: "
             f"`ratchet explain {run.run_id}`",
             soft_wrap=True,
         )
+        # What a retry cannot help a person can: the sentence says how.
+        for line in (line for task in failed for line in airflow.log(run.dag_id, run.run_id, task) if FINAL in line):
+            console.print(line, markup=False, soft_wrap=True)
     elif tasks["bake"].state == "success":
         console.print(f"{release_id} is in production")
     elif tasks["promote"].state == "success":

@@ -36,7 +36,7 @@ def spending(inputs: ReportInputs, work: RunWork, costs: RunCosts, candidate: Ev
         Line("Of this", _by_kind(costs)),
         Line("Forecast", _against(work, costs)),
         Line("Per point gained", cost_per_point(costs, gain) if gain and costs.rates else ""),
-        Line("Over budget", f"started all the same: {work.over_budget}" if work.over_budget else ""),
+        Line("Over budget", f"allowed: {work.over_budget}" if work.over_budget else ""),
     ]
     return tuple(line for line in lines if line.text)
 

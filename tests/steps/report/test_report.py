@@ -258,7 +258,7 @@ def test_the_page_holds_the_forecast_against_the_run_and_says_what_a_point_cost(
         "Forecast about 15 min of steps, about 0.63 EUR, from the last 3 releases; for the steps so far 15 min, they "
         "took 12 min (−20%)",
         "Per point gained 0.0079 EUR (0.0075 to 0.0083) for each of 63.7 points of intent exact_match",
-        "Over budget started all the same: <script>alert('x')</script> {{ 7 * 7 }}",
+        "Over budget allowed: <script>alert('x')</script> {{ 7 * 7 }}",
     ):
         assert said in text
     assert "- Per point gained: 0.0079 EUR" in outputs.summary

@@ -42,7 +42,7 @@ def test_the_last_runs_are_told_with_what_was_foreseen(world: World) -> None:
 
     assert "support-0" not in text
     assert "2026-01-05 06:00" in text
-    assert " ".join(text.split()).endswith("support-1 36 min 60 min 1.50 EUR (over budget) cpu 0.50, gpu 1.00")
+    assert " ".join(text.split()).endswith("support-1 36 min 60 min 1.50 EUR (over budget allowed) cpu 0.50, gpu 1.00")
 
 
 def test_a_run_without_prices_tells_times_alone(world: World) -> None:

@@ -7,6 +7,8 @@ from rich.console import Console
 from tests.fakes.events import sha
 
 from ratchet.cli import show
+from ratchet.cli.watch import Run
+from ratchet.clients.airflow import TaskState
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
@@ -107,3 +109,27 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     shown = [line.strip() for line in told.splitlines() if line.strip().startswith("row ")]
     assert shown[:2] == ["row 2, 4", "row 3 (also 6): [red]wee[/]"]
     assert shown[2].endswith("x…")
+
+
+class Ended:
+    """Only what `outcome` asks of Airflow about a run that failed in resolve."""
+
+    def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
+        return [TaskState(task_id="resolve", state="failed"), TaskState(task_id="approve", state="upstream_failed")]
+
+    def output(self, dag_id: str, run_id: str, task_id: str, field: str) -> None:
+        return None
+
+    def log(self, dag_id: str, run_id: str, task: TaskState) -> list[str]:
+        return ["started", f"AirflowFailException: {task.task_id} failed and a retry cannot help. OverBudget: [dear]"]
+
+
+def test_why_a_run_failed_for_good_is_told_where_it_was_started() -> None:
+    console, airflow = Console(record=True, width=60), Ended()
+
+    show.outcome(airflow, Run("release_support", "run-1"), "failed", console)  # type: ignore[arg-type]
+
+    text = console.export_text()
+    assert "run-1 failed in resolve" in text
+    assert "OverBudget: [dear]" in text
+    assert "started" not in text
