@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ratchet.core.amounts import duration
 from ratchet.core.checks import CheckResult
-from ratchet.core.costs import STORAGE_MONTHS, Forecast, Kind
+from ratchet.core.costs import STORAGE_MONTHS, Kind
 from ratchet.core.evaluation import EvalReport
 from ratchet.core.forecast import said
 from ratchet.report.contract import ReportInputs, RunWork
@@ -90,15 +90,12 @@ def _by_kind(costs: RunCosts) -> str:
 
 
 def _against(work: RunWork, costs: RunCosts) -> str:
-    """The whole release as foreseen, and its steps so far as foreseen and as they were."""
+    """The whole release as foreseen; and those of its steps that are over, as foreseen and as they were."""
     told = said(work.forecast, work.rates)
-    foreseen = _so_far(work.forecast, costs)
+    took = {step.task: 0.0 if step.was_found else step.seconds for step in costs.steps if step.seconds is not None}
+    over = [task for task in work.forecast.tasks if task.task in took]
+    foreseen, actual = sum(task.seconds for task in over), sum(took[task.task] for task in over)
     if not foreseen:
         return told
-    change = f"{100 * (costs.seconds / foreseen - 1):+.0f}%".replace("-", "−")
-    return f"{told}; for the steps so far {duration(foreseen)}, they took {duration(costs.seconds)} ({change})"
-
-
-def _so_far(forecast: Forecast, costs: RunCosts) -> float:
-    known = {step.task for step in costs.steps if step.seconds is not None}
-    return sum(task.seconds for task in forecast.tasks if task.task in known)
+    change = f"{100 * (actual / foreseen - 1):+.0f}%".replace("-", "−")
+    return f"{told}; for the steps so far {duration(foreseen)}, they took {duration(actual)} ({change})"

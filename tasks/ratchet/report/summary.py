@@ -34,8 +34,7 @@ def summary(page: Page) -> str:
         f"{hidden} more checks are in the report.\n" if hidden else "",
         f"- {_what_goes_live(inputs, page.verdict)}",
         f"- {_what_changed(page)}",
-        *([f"- {_what_it_cost(page.costs)}"] if page.costs else []),
-        *(f"- {line.what}: {plain(line.text)}." for line in page.spending if line.what in _TOLD),
+        *([f"- {' '.join([_what_it_cost(page.costs), *_what_it_bought(page)])}"] if page.costs else []),
         f"- The whole report: `ratchet report {inputs.release_id}`",
     ]
     return "\n".join(lines)
@@ -87,3 +86,7 @@ def _what_it_cost(costs: RunCosts) -> str:
         f"{costs.num_tokens:,} tokens trained",
     ]
     return f"Cost: {', '.join(parts)}."
+
+
+def _what_it_bought(page: Page) -> list[str]:
+    return [f"{line.what}: {plain(line.text)}." for line in page.spending if line.what in _TOLD]

@@ -256,12 +256,12 @@ def test_the_page_holds_the_forecast_against_the_run_and_says_what_a_point_cost(
     for said in (
         "Of this CPU < 0.01 EUR, GPU 0.50 EUR; not counted, since ratchet.toml sets no price: storage, second engine",
         "Forecast about 15 min of steps, about 0.63 EUR, from the last 3 releases; for the steps so far 15 min, they "
-        "took 12 min (−20%)",
+        "took 12 min (−21%)",
         "Per point gained 0.0079 EUR (0.0075 to 0.0083) for each of 63.7 points of intent exact_match",
         "Over budget allowed: <script>alert('x')</script> {{ 7 * 7 }}",
     ):
         assert said in text
-    assert "- Per point gained: 0.0079 EUR" in outputs.summary
+    assert " tokens trained. Per point gained: 0.0079 EUR" in outputs.summary
     assert "<script>" not in page_of(world, outputs) + outputs.summary
 
 

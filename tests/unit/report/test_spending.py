@@ -79,7 +79,7 @@ def test_what_the_store_keeps_is_charged_for_a_month() -> None:
                 ),
             ),
             "about 20 min of steps, about 0.64 EUR, from the last 3 releases; for the steps so far 15 min, they took "
-            "12 min (−20%)",
+            "12 min (−21%)",
         ),
     ],
 )
@@ -138,3 +138,11 @@ def test_without_prices_only_times_are_foreseen() -> None:
         "Forecast": "no forecast: first release",
         "Over budget": "allowed: the audit needs it",
     }
+
+
+def test_a_step_that_nobody_foresaw_and_work_that_was_found_do_not_blur_the_comparison() -> None:
+    foreseen = Forecast(num_releases=1, tasks=(TaskDone(task="finetune", step="finetune", seconds=60),))
+
+    text = told(evidence.work(forecast=foreseen), finetune_after=-60)["Forecast"]
+
+    assert text.endswith("for the steps so far 60 s, they took 0.0 s (−100%)")
