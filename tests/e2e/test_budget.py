@@ -19,7 +19,14 @@ from ratchet.intake.versions import add_version
 ROOT = Path(__file__).parent.parent.parent
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 NOBODY = "http://127.0.0.1:9"
-SETTINGS = f'root = "{ROOT}"\nstate_dir = "{{state}}"\ntracking_uri = "{NOBODY}"\n[costs]\ncurrency = "EUR"\ncpu_per_hour = 1.0\n'
+SETTINGS = f"""
+root = "{ROOT}"
+state_dir = "{{state}}"
+tracking_uri = "{NOBODY}"
+[costs]
+currency = "EUR"
+cpu_per_hour = 1.0
+"""
 REASON = "the audit {{ 7 * 7 }} needs it"
 
 pytestmark = pytest.mark.timeout(900)
