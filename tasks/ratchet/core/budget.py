@@ -18,6 +18,8 @@ OVER_BUDGET = "over_budget"  # in a run's configuration: why it may cost more
 class OverBudget(TerminalError, ValueError):
     """The forecast is above what the recipe allows."""
 
+    code = "OVER_BUDGET"
+
 
 class Budget(Contract):
     """In the currency of ratchet.toml. `per_month`: all runs of the line in one calendar month of UTC."""
