@@ -9,7 +9,7 @@ def readable_line(line: str) -> str:
     """Event and fields of a log line of Ratchet's; any other line as it is."""
     try:
         fields = json.loads(line)
-        for name in ("at", "level"):
+        for name in ("at", "level", "trace_id"):
             fields.pop(name, None)
         traceback = fields.pop("traceback", None)
         text = readable(fields.pop("event"), fields)
