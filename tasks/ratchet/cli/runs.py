@@ -17,7 +17,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.telemetry import RUN_ID, RunTrace
 
 NUM_RUNS = 20
-KINDS = ("release", "intake", "drill", "monitor")
+KINDS = ("release", "intake", "drill", "monitor", "drift")
 _BAR = 30
 
 
