@@ -10,6 +10,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.drift import LookAtUsers, TellDrift
+from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
 from ratchet.orchestration.operator import step_task
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
@@ -27,6 +28,7 @@ def drift(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "drift", recipe.line],
+        **TOLD_WHEN_IT_FAILS,
         default_args={
             "owner": recipe.owner,
             "retries": 2,

@@ -9,8 +9,8 @@ from datetime import timedelta
 from airflow.sdk import DAG, CronTriggerTimetable
 
 from ratchet.clients.settings import load
+from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
 from ratchet.orchestration.operator import step_task
-from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
 
@@ -27,7 +27,7 @@ def drill(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "drill", recipe.line],
-        **SPAN_OF_THE_RUN,
+        **TOLD_WHEN_IT_FAILS,
         default_args={
             "owner": recipe.owner,
             "retries": 2,

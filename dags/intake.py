@@ -13,9 +13,9 @@ from airflow.sdk import DAG, Param, TriggerRule
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.drift import FindBase
+from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
 from ratchet.orchestration.intake import AddVersion, SettleUpload, TakeUpload
 from ratchet.orchestration.operator import step_task
-from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
@@ -33,7 +33,7 @@ def intake(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "intake", recipe.line],
-        **SPAN_OF_THE_RUN,
+        **TOLD_WHEN_IT_FAILS,
         params={
             "file": Param(type="string", description="its name in the drop folder"),
             "note": Param("", type="string", maxLength=1000, description="kept with the version"),

@@ -13,10 +13,10 @@ from ratchet.clients.settings import load
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_far
 from ratchet.orchestration.drift import drift_asset
+from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
 from ratchet.orchestration.intake import dataset_asset
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.ratings import NewestRatings
-from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 from ratchet.orchestration.verdict import proceed_unless_stopped
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.files import PolicyFiles
@@ -45,7 +45,7 @@ def release(recipe: Recipe) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["ratchet", "release", recipe.line],
-        **SPAN_OF_THE_RUN,
+        **TOLD_WHEN_IT_FAILS,
         default_args={
             "owner": recipe.owner,
             "retries": 3,

@@ -50,6 +50,13 @@ def test_every_dag_says_whose_it_is_and_what_it_does(dags: dict) -> None:
             assert task.owner != "airflow", task.task_id
 
 
+def test_a_failed_run_is_told_but_that_of_the_monitor_whose_alert_wakes_somebody(dags: dict) -> None:
+    told = {dag_id for dag_id, dag in dags.items() if isinstance(dag.on_failure_callback, list)}
+
+    assert set(dags) - told == {"monitor_support"}
+    assert all(dag.on_success_callback for dag in dags.values())
+
+
 def test_a_dag_that_is_new_waits_for_its_next_time(dags: dict) -> None:
     # With a start date Airflow makes up for the last period at once, and a release that nobody asked for begins.
     assert all(dag.start_date is None for dag in dags.values())

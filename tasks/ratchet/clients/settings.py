@@ -97,6 +97,7 @@ class NotifySettings(Contract):
     approvals: SecretName | None = None
     escalations: SecretName | None = None
     drift: SecretName | None = None
+    failures: SecretName | None = None
 
 
 class IntakeSettings(Contract):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ratchet.core.drift import EMBEDDING
 from ratchet.core.drifts import Drift
+from ratchet.core.failures import Failure
 from ratchet.core.notices import Notice
 
 
@@ -52,6 +53,25 @@ def about_drift(look: Drift) -> Message:
         f"on: {told}.\n"
         "Users are served as before. What it means: docs/runbooks/drift.md\n"
         "Rows like what they ask now make the next release know it: `ratchet submit FILE --release`",
+    )
+
+
+def about_failure(line: str, dag_id: str, run_id: str, task: str | None, why: Failure | None) -> Message:
+    """`task` failed last, None when the run was ended otherwise; `why` is None when no step left a record of it."""
+    where = f" in {task}" if task else ""
+    title = f"{dag_id} failed{where}"
+    if why is None:
+        return Message(
+            title,
+            f"Run {run_id} of {line} ended failed{where}, and no step says why; Airflow has its log.\n"
+            "Is doing nothing safe? `ratchet verify` says whether users are served as they should be.\n"
+            "What to do: docs/runbooks/run-fails.md",
+        )
+    return Message(
+        f"{title}: {why.title}",
+        f"Run {run_id} of {line} ended failed{where}, with all its retries.\n"
+        f"Is doing nothing safe? {why.waiting}\n"
+        f"What to do: `ratchet explain {run_id}`",
     )
 
 

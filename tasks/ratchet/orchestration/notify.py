@@ -6,7 +6,7 @@ from typing import Literal
 from ratchet.clients.settings import Settings
 from ratchet.orchestration.messages import Message
 
-Channel = Literal["approvals", "escalations", "drift"]
+Channel = Literal["approvals", "escalations", "drift", "failures"]
 
 # Where Airflow's workers and tasks pick up what is logged; one warning a message.
 log = logging.getLogger("ratchet.notify")
