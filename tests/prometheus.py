@@ -1,4 +1,4 @@
-"""Debian's prometheus and promtool: those on the PATH, else its package, unpacked without being root."""
+"""Debian's Prometheus and Alertmanager: those on the PATH, else its packages, unpacked without being root."""
 
 import os
 import shutil
@@ -7,26 +7,39 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-UNPACKED = ROOT / ".venvs" / "prometheus"
+PACKAGES = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "amtool": "prometheus-alertmanager",
+}
 
 
 def tool(name: str) -> Path:
-    """`prometheus` or `promtool`. Raises RuntimeError where there is neither the tool nor Debian's package."""
+    """One of PACKAGES. Raises RuntimeError where there is neither the tool nor Debian's package."""
     if found := shutil.which(name):
         return Path(found)
-    if not UNPACKED.is_dir():
-        _unpack(UNPACKED)
-    return UNPACKED / "usr" / "bin" / name
+    unpacked = ROOT / ".venvs" / PACKAGES[name]
+    if not unpacked.is_dir():
+        _unpack(PACKAGES[name], unpacked)
+    return unpacked / "usr" / "bin" / name
 
 
-def _unpack(target: Path) -> None:
+def _unpack(package: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         place = Path(folder)
-        _run("apt-get", "download", "--quiet", "prometheus", cwd=place)
-        (package,) = place.glob("*.deb")
-        _run("dpkg-deb", "--extract", str(package), str(place / "files"), cwd=place)
+        _run("apt-get", "download", "--quiet", package, cwd=place)
+        (archive,) = place.glob("*.deb")
+        _run("dpkg-deb", "--extract", str(archive), str(place / "files"), cwd=place)
+        _find_its_files_below(place / "files")
         (place / "files").rename(target)
+
+
+def _find_its_files_below(unpacked: Path) -> None:
+    """Debian's Alertmanager reads its templates from /usr, where it is not: now from `usr` of the folder it runs in."""
+    for binary in unpacked.glob("usr/bin/*alertmanager"):
+        binary.write_bytes(binary.read_bytes().replace(b"/usr/share/prometheus/", b"usr//share/prometheus/"))
 
 
 def _run(*command: str, cwd: Path) -> None:
@@ -35,6 +48,6 @@ def _run(*command: str, cwd: Path) -> None:
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "") or error
         raise RuntimeError(
-            f"{' '.join(command)}: {said}; the tests of alerts need prometheus and promtool: install them, "
-            "or on Debian run `apt-get update` first"
+            f"{' '.join(command)}: {said}; the tests of alerts need prometheus and prometheus-alertmanager: install "
+            "them, or on Debian run `apt-get update` first"
         ) from error

@@ -14,7 +14,7 @@ from ratchet.orchestration.tracing import SPAN_OF_THE_RUN
 log = logging.getLogger("ratchet.endings")
 
 
-def _tell_failure(context: Any) -> None:
+def _tell_people(context: Any) -> None:
     settings, task = load(), context.get("task")
     failed = task.task_id if task else None
     why = _why(settings, context["run_id"], getattr(task, "step", None))
@@ -22,7 +22,7 @@ def _tell_failure(context: Any) -> None:
 
 
 # For each DAG whose failed run has no alert of its own that wakes somebody.
-TOLD_WHEN_IT_FAILS = {**SPAN_OF_THE_RUN, "on_failure_callback": [SPAN_OF_THE_RUN["on_failure_callback"], _tell_failure]}
+TOLD_WHEN_IT_FAILS = {**SPAN_OF_THE_RUN, "on_failure_callback": [SPAN_OF_THE_RUN["on_failure_callback"], _tell_people]}
 
 
 def _why(settings: Settings, run_id: str, step: str | None) -> Failure | None:

@@ -73,6 +73,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", GATEWAY),
         ("serving", EDGE),
         ("serving", (*EXPORTER, *GATEWAY)),
+        ("serving", ("--set", "alertmanager.enabled=true")),
     ],
 )
 def test_what_is_rendered_is_valid_today(
@@ -104,6 +105,7 @@ def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
         ("serving", "edge.enabled=yes-please", "edge.enabled"),
         ("serving", "edge.enabled=true,router=gateway,gateway.name=public", "edge.enabled"),
         ("serving", "alerts.runbooks=our-wiki", "alerts.runbooks"),
+        ("serving", "alertmanager.secret=../elsewhere", "alertmanager.secret"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(chart: str, option: str, named: str, config: Path) -> None:
@@ -304,6 +306,20 @@ def test_a_cluster_has_the_same_alerts_with_links_to_where_its_people_read(
     assert WIKI in str(written)
 
 
+def test_a_cluster_tells_the_same_people_with_secrets_from_where_the_operator_mounts_them(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    told = of(render("serving", "--set", "alertmanager.enabled=true,alertmanager.secret=keys"), "Secret")
+
+    folder = ROOT / "helm" / "serving" / "alertmanager"
+    written = (folder / "alertmanager.yml").read_text("utf-8")
+    mounted = written.replace(".ratchet/secrets/", "/etc/alertmanager/secrets/keys/")
+    config = yaml.safe_load(mounted) | {"templates": ["/etc/alertmanager/config/ratchet.tmpl"]}
+    assert yaml.safe_load(told["stringData"]["alertmanager.yaml"]) == config
+    assert told["stringData"]["ratchet.tmpl"].strip() == (folder / "ratchet.tmpl").read_text("utf-8").strip()
+    assert not [d for d in render("serving") if d["kind"] == "Secret"]
+
+
 def test_a_cluster_has_the_dashboards_as_they_are_written(render: Callable[..., list[dict[str, Any]]]) -> None:
     shown = of(render("serving", "--set", "dashboards.enabled=true"), "ConfigMap", "support-dashboards")
 
@@ -320,4 +336,7 @@ def test_prometheus_finds_the_exporter_under_the_name_that_the_alerts_look_for(
     monitor = of(documents, "ServiceMonitor")["spec"]
     labels = of(documents, "Service", "support-exporter")["metadata"]["labels"]
     assert labels[monitor["jobLabel"]] == "ratchet"
+    (endpoint,) = monitor["endpoints"]
+    assert endpoint["relabelings"] == [{"targetLabel": "line", "replacement": "support"}]
+    assert endpoint["honorLabels"] is True  # else what it tells is of an `exported_line`
     assert monitor["selector"]["matchLabels"].items() <= labels.items()

@@ -64,6 +64,7 @@ def prometheus(folder: Path, exporter_port: int) -> Iterator[Prometheus]:
     config = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     (job,) = config["scrape_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{exporter_port}"]}]
+    del config["alerting"]  # nobody is told of a test
     config["global"] = {"scrape_interval": "500ms", "evaluation_interval": "500ms"}
     config["rule_files"] = [str(_judged_at_once(file, folder)) for file in RULES]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
