@@ -16,6 +16,7 @@ from ratchet.core.budget import Budget
 from ratchet.core.checks import PreferenceCheck
 from ratchet.core.contract import Contract, digest_json
 from ratchet.core.serving import ServingSettings
+from ratchet.orchestration.endings import is_of
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.steps import STEPS
 
@@ -55,6 +56,13 @@ def test_a_failed_run_is_told_but_that_of_the_monitor_whose_alert_wakes_somebody
 
     assert set(dags) - told == {"monitor_support"}
     assert all(dag.on_success_callback for dag in dags.values())
+
+
+def test_a_task_is_named_after_its_step_by_which_its_failure_is_found(dags: dict) -> None:
+    tasks = [task for dag in dags.values() for task in dag.tasks if hasattr(task, "step")]
+
+    assert len(tasks) > 10
+    assert all(is_of(task.task_id, task.step) for task in tasks)
 
 
 def test_a_dag_that_is_new_waits_for_its_next_time(dags: dict) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.fakes.events import event, model
 
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
+from ratchet.core.failures import failures
 from ratchet.intake.versions import add_version
 
 ROOT = Path(__file__).parent.parent.parent
@@ -68,11 +70,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(world, environment)
 
 
+def _told(said: str) -> str:
+    """The title of the one message that people were sent, or would have been."""
+    (title,) = re.findall(r"release_support failed[^:]*: [^:]*", said)
+    return title
+
+
 def test_a_release_above_its_budget_does_not_begin_and_leaves_no_cost(place: Place) -> None:
     said = place.release()
 
     assert "a retry cannot help. OverBudget: the release was not started: the forecast is about 60 min of steps" in said
     assert "the recipe allows 0.50 EUR for a release" in said
+    assert _told(said) == f"release_support failed in resolve: {failures()['OVER_BUDGET'].title}"
     assert place.world.store.keys("manifests/resolve/") == []
     assert len(place.world.costs("support").records()) == 1
 

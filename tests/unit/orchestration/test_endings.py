@@ -27,9 +27,9 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return World(load(), tmp_path / "work")
 
 
-def failing(task_id: str | None, step: str | None = None) -> None:
+def failing(task_id: str | None) -> None:
     """As Airflow's DAG processor calls it: without a task when no task of the run is to blame."""
-    task = SimpleNamespace(task_id=task_id, **({"step": step} if step else {}))
+    task = SimpleNamespace(task_id=task_id)
     context = {"dag": SimpleNamespace(dag_id="release_support"), "run_id": RUN_ID, "reason": "task_failure"}
     for callback in TOLD_WHEN_IT_FAILS["on_failure_callback"]:
         callback(context | ({"task": task} if task_id else {}))
@@ -55,7 +55,7 @@ def test_a_failed_run_reaches_a_service_with_its_step_its_reason_and_the_command
     with web_server([200]) as (address, received):
         world.settings.secrets.mkdir(parents=True)
         (world.settings.secrets / "notify-failures").write_text(f"json://{address}/\n", "utf-8")
-        failing("evaluate_candidate", "evaluate")
+        failing("evaluate_candidate")
 
     (message,) = received
     killed = failures()["KILLED"]
@@ -77,7 +77,7 @@ def test_no_reason_is_told_that_is_not_that_of_the_task_that_failed(
     world: World, caplog: pytest.LogCaptureFixture, of: str, code: str | None, run_id: str
 ) -> None:
     record(world, of, code, run_id)
-    failing("evaluate_candidate", "evaluate")
+    failing("evaluate_candidate")
 
     text = told(caplog)
     assert "release_support failed in evaluate_candidate: Run weekly-7" in text
@@ -105,7 +105,7 @@ def test_a_store_that_is_away_keeps_nobody_from_being_told(
 
     monkeypatch.setattr(manifests, "last_failure", away)
     with caplog.at_level(logging.WARNING):
-        failing("finetune", "finetune")
+        failing("finetune")
 
     assert "release_support failed in finetune" in told(caplog)
 
