@@ -83,7 +83,7 @@ def manager(tmp_path: Path) -> Iterator[Alertmanager]:
 @contextmanager
 def _running(folder: Path, sink: str) -> Iterator[tuple[str, Path]]:
     for whom in WHOM:
-        (folder / f"alertmanager-{whom}").write_text(f"http://{sink}/" if whom == "tickets" else whom)
+        (folder / f"alertmanager-{whom}").write_text(f"http://{sink}/\n" if whom == "tickets" else f"{whom}\n")
     config = folder / "alertmanager.yml"
     text = CONFIG.read_text("utf-8").replace(".ratchet/secrets", str(folder))
     config.write_text(f"global: {{pagerduty_url: 'http://{sink}/'}}\n{text}")
