@@ -52,10 +52,12 @@ def test_a_run_that_ended_is_the_root_of_its_trace(settings: Settings, callback:
     assert (told["start_time"][:19], told["end_time"][:19]) == ("2026-01-05T03:00:00", "2026-01-05T04:00:00")
 
 
-def test_a_run_of_which_airflow_knows_no_task_has_no_root(settings: Settings) -> None:
-    SPAN_OF_THE_RUN["on_failure_callback"](_context())
+def test_a_run_whose_tasks_were_all_skipped_is_told_without_its_length(settings: Settings) -> None:
+    SPAN_OF_THE_RUN["on_success_callback"](_context())
 
-    assert not trace_file(settings, RUN).exists()
+    told = _told(settings)
+    assert told["attributes"]["cicd.pipeline.result"] == "success"
+    assert told["start_time"] == told["end_time"]
 
 
 def test_the_wait_for_a_person_is_a_part_of_the_run(settings: Settings) -> None:
