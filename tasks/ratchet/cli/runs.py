@@ -19,6 +19,8 @@ from ratchet.core.telemetry import RUN_ID, RunTrace
 NUM_RUNS = 20
 KINDS = ("release", "intake", "drill", "monitor", "drift")
 _BAR = 30
+# Of a step's parts: most files are fetched in less.
+_WORTH_A_LINE_SECONDS = 0.05
 
 
 class NoSuchRun(TerminalError, LookupError):
@@ -113,7 +115,7 @@ def in_order(run: TracedRun) -> list[Row]:
 
 
 def show(run: TracedRun, console: Console) -> None:
-    """A waterfall: one line a span, its bar where it was in the run."""
+    """A waterfall: one line a span, its bar where it was in the run. A part that took next to no time has no line."""
     console.print(f"{run.dag_id} {run.run_id}: {run.result}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for heading, how in (("what", {}), ("from, s", {"justify": "right"}), ("took, s", {"justify": "right"})):
@@ -121,6 +123,8 @@ def show(run: TracedRun, console: Console) -> None:
     table.add_column("when", no_wrap=True)
     table.add_column("")
     for row in in_order(run):
+        if row.depth > 1 and row.span.seconds < _WORTH_A_LINE_SECONDS and "error.type" not in row.span.attributes:
+            continue
         bar = Text(_bar(row, run.seconds), style="red" if "error.type" in row.span.attributes else "cyan")
         name = Text("  " * row.depth + row.span.name)
         table.add_row(name, f"{row.from_start:.1f}", f"{row.span.seconds:.1f}", bar, Text(row.span.remark))

@@ -69,6 +69,16 @@ def test_a_run_that_is_not_finished_is_drawn_as_far_as_it_came(settings: Setting
     assert [row.depth for row in in_order(find(settings, "support", "by-mia"))] == [0, 0]
 
 
+def test_a_part_of_a_step_that_took_no_time_has_no_line(settings: Settings) -> None:
+    run = RunTrace.of("release_support", "r")
+    with traced(settings, run.traceparent, "finetune", {RUN_ID: "r"}), span("store.fetch_file"), span("inner"):
+        pass
+    tell_run(settings, run, "release_support", _after(0, 60), {RUN_ID: "r"})
+
+    assert "finetune" in _drawn(settings, "r")
+    assert "store.fetch_file" not in _drawn(settings, "r")
+
+
 def test_a_failed_part_is_told_by_its_error(settings: Settings) -> None:
     run = RunTrace.of("release_support", "r")
     with pytest.raises(LookupError), traced(settings, run.traceparent, "finetune", {RUN_ID: "r"}), span("train"):
