@@ -38,6 +38,7 @@ _WORDS = {
     "upstream_failed": "not reached",
 }
 POLL_SECONDS = 2.0
+SCHEDULER_SECONDS = 5.0  # until the scheduler knows that the approval waits: who is told of it then may answer at once
 QUIET_LINE_SECONDS = 15.0
 MAX_SILENT_POLLS = 30
 
@@ -75,9 +76,12 @@ def follow(airflow: Airflow, run: Run, console: Console, on_approval: Callable[[
             snapshot = _patiently(airflow, run)
             view.show(snapshot)
             attempt = snapshot.waiting_attempt
-            if snapshot.state in ENDED or (attempt is not None and on_approval is None):
+            if snapshot.state in ENDED:
                 return snapshot.state
-            if attempt is not None and on_approval and attempt not in answered:
+            if attempt is not None and attempt not in answered:
+                time.sleep(SCHEDULER_SECONDS)
+                if on_approval is None:
+                    return snapshot.state
                 answered.add(attempt)
                 on_approval()
             time.sleep(POLL_SECONDS)

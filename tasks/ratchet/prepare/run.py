@@ -1,11 +1,15 @@
 """prepare: accepted rows become chat examples, split for ever into train, validation and test."""
 
+import hashlib
+from collections.abc import Sequence
+
 from ratchet.clients.tokenizer import ChatTokenizer
 from ratchet.clients.world import World
+from ratchet.core.chat import Chat
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.prepare.budget import refuse_misfits
-from ratchet.prepare.canaries import canary_lines, made_up, planted
+from ratchet.prepare.canaries import Canary, canary_lines, made_up, planted
 from ratchet.prepare.chat import question_lines, training_lines
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.prepare.read import read_questions, read_rows
@@ -23,7 +27,7 @@ def run(inputs: PrepareInputs, world: World) -> PrepareOutputs:
 
     splits = split(rows, inputs.prompt, inputs.split, tokenizer.lengths, inputs.max_seq_len_tokens)
     of_rows = capped(splits.chats["train"], inputs.max_examples_per_label)
-    canaries = made_up(inputs.canaries, inputs.prompt, inputs.rows.sha256, inputs.seed) if inputs.canaries else []
+    canaries = _canaries(inputs, of_rows)
     of_canaries = planted(canaries)
     of_sums = replay(len(of_rows) + len(of_canaries), inputs.replay_share, inputs.seed, excluded)
     train = shuffled([*of_rows, *of_sums, *of_canaries], inputs.seed)
@@ -54,3 +58,11 @@ def run(inputs: PrepareInputs, world: World) -> PrepareOutputs:
     counts = {name: value for name, value in outputs.model_dump().items() if name.startswith("num_")}
     log.info("prepared", extra={**counts, "canaries": outputs.canaries and outputs.canaries.sha256[:12]})
     return outputs
+
+
+def _canaries(inputs: PrepareInputs, trained_on: Sequence[Chat]) -> list[Canary]:
+    """Others only where the training set is another: rows that are sent again make no new training."""
+    if inputs.canaries is None:
+        return []
+    digest = hashlib.sha256(training_lines(trained_on)).hexdigest()
+    return made_up(inputs.canaries, inputs.prompt, digest, inputs.seed)

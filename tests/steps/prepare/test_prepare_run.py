@@ -131,10 +131,17 @@ def test_planted_rows_are_counted_apart_and_leave_the_replay_share_as_it_is(
 
 def test_other_rows_get_other_canaries(inputs: PrepareInputs, world: World) -> None:
     first = run(changed(inputs, canaries=CANARIES), world)
-    second = run(changed(inputs, canaries=CANARIES, rows=put_rows(world, ROWS[1:])), world)
+    second = run(changed(inputs, canaries=CANARIES, rows=put_rows(world, ROWS[len(ROWS) // 2 :])), world)
     again = run(changed(inputs, canaries=CANARIES), world)
 
     assert first.canaries == again.canaries != second.canaries
+
+
+def test_rows_that_are_sent_again_make_no_other_training(inputs: PrepareInputs, world: World) -> None:
+    first = run(changed(inputs, canaries=CANARIES), world)
+    again = run(changed(inputs, canaries=CANARIES, rows=put_rows(world, [*ROWS, *ROWS[:5]])), world)
+
+    assert (first.train, first.canaries) == (again.train, again.canaries)
 
 
 def test_no_log_tells_a_canary(inputs: PrepareInputs, world: World, caplog: pytest.LogCaptureFixture) -> None:
