@@ -114,7 +114,7 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
 def alert(name: str, severity: str = "page", line: str = "support", age: timedelta | None = None) -> dict[str, Any]:
     """As Prometheus tells it, with the alert's own words."""
     (rule, *_) = [one for one in ALERTS if (one["alert"], one["labels"]["severity"]) == (name, severity)]
-    began = datetime.now(UTC) - (age or AGES[severity])
+    began = datetime.now(UTC) - (AGES[severity] if age is None else age)
     return {
         "labels": {"alertname": name, "severity": severity, "line": line},
         "annotations": rule["annotations"],
