@@ -23,8 +23,8 @@ def test_a_training_that_was_stopped_with_the_platform_goes_on_after_the_next_st
     platform: Platform, demo: object, tmp_path: Path
 ) -> None:
     before = production(platform.world.ledger("support").events())
-    sample.generate(tmp_path / "more.csv", seed=8, num_rows=300)
-    assert platform.ratchet("submit", str(tmp_path / "more.csv")).returncode == 0
+    sample.generate(tmp_path / "other.csv", seed=8, num_rows=1000)  # in the place of the demo's: a shorter training
+    assert platform.ratchet("submit", str(tmp_path / "other.csv"), "--replace").returncode == 0
     known = set(platform.world.store.keys("manifests/finetune/"))
     watching = start_watching(platform)
     until(lambda: sealed_checkpoints(platform), "a checkpoint", watching)
