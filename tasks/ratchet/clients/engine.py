@@ -34,8 +34,8 @@ NUM_LOG_LINES = 12
 ENGINE_STARTS = "starting vLLM"
 # What Python, torch and vLLM say; of a process that the kernel killed for its memory, vLLM knows only that it is gone.
 MEMORY_SIGNS = (
-    *("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "died unexpectedly"),
-    "KV cache is needed",
+    *("MemoryError", "OutOfMemoryError", "out of memory", "allocate memory", "bad_alloc", "KV cache is needed"),
+    *("died unexpectedly", "': -9}"),  # a worker; the engine's core
 )
 OUT_OF_MEMORY = (
     "it seems to have run out of memory, stop what else runs there, or serve a smaller model, or a shorter context "

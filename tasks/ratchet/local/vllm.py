@@ -26,8 +26,8 @@ from ratchet.serving.command import KV_CACHE_GIB, Listening, command, environmen
 from ratchet.serving.weights import checked_weights
 
 SHUTDOWN_SECONDS = 60
-# Measured, vLLM 0.32 on a CPU: anonymous memory of its three processes, less the KV cache and the weights.
-ENGINE_BYTES = 1240 * MIB
+# Measured, vLLM 0.32 on a CPU: anonymous memory of its two processes, less the KV cache and the weights.
+ENGINE_BYTES = 850 * MIB
 
 
 class NothingIntended(TerminalError, LookupError):

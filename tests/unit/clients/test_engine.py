@@ -100,6 +100,8 @@ def test_a_process_that_ended_tells_why(engine: Engine, place: Place) -> None:
     [
         ("RuntimeError: DefaultCPUAllocator: can't allocate memory\n" + "more\n" * 20, True),
         ("ERROR Worker proc VllmWorker-0 died unexpectedly, shutting down executor.\n", True),
+        ("RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore': -9}\n", True),
+        ("RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore': 1}\n", False),
         ("ValueError: unknown architecture\n", False),
         ('MemoryError\n{"event": "starting vLLM"}\nValueError: unknown architecture\n', False),  # an earlier process
     ],

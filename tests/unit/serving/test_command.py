@@ -86,3 +86,7 @@ def test_nothing_of_the_callers_environment_reaches_the_engine(tmp_path: Path, m
 def test_a_cpu_needs_no_compiler_and_a_gpu_compiles(tmp_path: Path) -> None:
     assert environment(tmp_path, "cpu", 1, {})["TORCHDYNAMO_DISABLE"] == "1"
     assert "TORCHDYNAMO_DISABLE" not in environment(tmp_path, "cuda", 1, {})
+
+
+def test_on_a_cpu_the_model_runs_in_the_process_of_the_engines_core(tmp_path: Path) -> None:
+    assert environment(tmp_path, "cpu", 1, {})["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
