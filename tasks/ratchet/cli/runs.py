@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ratchet.clients import json_lines
 from ratchet.clients.settings import Settings
 from ratchet.clients.traces import trace_file, traces_folder
 from ratchet.core.errors import TerminalError
@@ -91,8 +92,7 @@ def find(settings: Settings, line: str, run_id: str | None) -> TracedRun:
 
 
 def newest_first(settings: Settings, line: str) -> Iterator[TracedRun]:
-    paths = sorted(traces_folder(settings).glob("*.jsonl"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in paths:
+    for path in json_lines.newest_first(traces_folder(settings).glob("*.jsonl")):
         run_id = next((span.attributes[RUN_ID] for span in _spans(path) if RUN_ID in span.attributes), None)
         made_by = (kind for kind in KINDS if run_id and trace_file(settings, _trace(kind, line, run_id)) == path)
         if run_id and (kind := next(made_by, None)) and (run := _read(settings, f"{kind}_{line}", run_id)):
@@ -158,7 +158,10 @@ def _read(settings: Settings, dag_id: str, run_id: str) -> TracedRun | None:
 
 def _spans(path: Path) -> tuple[Span, ...]:
     """A line that a killed process left half-written is passed over."""
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return ()
     return tuple(filter(None, map(_parsed, lines)))
 
 

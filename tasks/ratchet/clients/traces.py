@@ -5,10 +5,10 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from opentelemetry.trace import StatusCode
 
@@ -88,14 +88,15 @@ def _provider(settings: Settings, traceparent: str, root: RunTrace | None = None
         ids.generate_trace_id, ids.generate_span_id = (lambda: root.trace_id), (lambda: root.span_id)  # type: ignore[method-assign]
     resource = Resource({"service.name": SERVICE, "service.version": __version__})
     provider = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
-    with ExitStack() as stack:
-        for processor in _processors(settings, traceparent, stack):
-            provider.add_span_processor(processor)
-        stack.callback(provider.shutdown)  # before the file is closed
+    for processor in _processors(settings, traceparent):
+        provider.add_span_processor(processor)
+    try:
         yield provider
+    finally:
+        provider.shutdown()
 
 
-def _processors(settings: Settings, traceparent: str, stack: ExitStack) -> Iterator["SpanProcessor"]:
+def _processors(settings: Settings, traceparent: str) -> Iterator["SpanProcessor"]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
     if settings.traces.otlp_endpoint:
@@ -104,14 +105,30 @@ def _processors(settings: Settings, traceparent: str, stack: ExitStack) -> Itera
         url = f"{settings.traces.otlp_endpoint.rstrip('/')}/v1/traces"
         yield BatchSpanProcessor(OTLPSpanExporter(endpoint=url, timeout=EXPORT_SECONDS))
     if settings.runtime == "process":
-        path = traces_folder(settings) / f"{traceparent.split('-')[1]}.jsonl"
+        lines = _Lines(traces_folder(settings) / f"{traceparent.split('-')[1]}.jsonl")
+        yield SimpleSpanProcessor(ConsoleSpanExporter(out=cast(TextIO, lines), formatter=_line))
+
+
+class _Lines:
+    """Takes spans as long as the disk does. What it refuses fails no work, and is said once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._is_refused = False
+
+    def write(self, line: str) -> None:
+        if self._is_refused:
+            return
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("a", encoding="utf-8"))
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
         except OSError as error:
-            log.warning("this run's spans cannot be kept", extra={"path": str(path), "error": error.strerror})
-        else:
-            yield SimpleSpanProcessor(ConsoleSpanExporter(out=file, formatter=_line))
+            self._is_refused = True
+            log.warning("this run's spans cannot be kept", extra={"path": str(self._path), "error": error.strerror})
+
+    def flush(self) -> None:
+        """Each line was, when it was written."""
 
 
 def _line(ended: Any) -> str:
@@ -121,5 +138,6 @@ def _line(ended: Any) -> str:
 def _forget(settings: Settings) -> None:
     oldest = time.time() - timedelta(days=settings.traces.days).total_seconds()
     for path in traces_folder(settings).glob("*.jsonl"):
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another run that ends now forgets too
+            if path.stat().st_mtime < oldest:
+                path.unlink()

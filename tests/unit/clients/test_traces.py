@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -83,14 +83,38 @@ def test_spans_outside_of_a_trace_cost_nothing_and_do_not_fail() -> None:
         pass
 
 
-def test_a_disk_that_takes_no_spans_does_not_fail_the_work(settings: Settings) -> None:
-    settings.state.mkdir()
-    (settings.state / "traces").write_text("a file stands where the folder should be")
+def no_folder(file: Path) -> None:
+    file.parent.write_text("a file stands where the folder should be")
 
-    with traced(settings, RUN.traceparent, "finetune", {}), span("train"):
+
+def full_disk(file: Path) -> None:
+    file.parent.mkdir()
+    file.symlink_to("/dev/full")
+
+
+@pytest.mark.parametrize("refuses", [no_folder, full_disk])
+def test_a_disk_that_takes_no_spans_does_not_fail_the_work_and_says_so_once(
+    settings: Settings, refuses: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.state.mkdir()
+    refuses(trace_file(settings, RUN))
+
+    with caplog.at_level("WARNING"), traced(settings, RUN.traceparent, "finetune", {}), span("train"):
         done = True
 
     assert done
+    assert [record.message for record in caplog.records] == ["this run's spans cannot be kept"]
+
+
+def test_a_trace_that_goes_while_others_are_forgotten_fails_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = trace_file(settings, RunTrace.of("release_support", "forgotten by another run"))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([gone]))
+
+    tell_run(settings, RUN, "release_support", TIMES, {})
+
+    assert set(told(settings)) == {"release_support"}
 
 
 def test_old_traces_go_when_a_run_ends(settings: Settings) -> None:
