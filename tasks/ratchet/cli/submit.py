@@ -71,7 +71,7 @@ def submit(
         checked: ValidateOutputs = do_step(settings, config, "validate", inputs, on_line)
         if inputs.previous and checked.status == "ACCEPTED":
             say.doing("comparing what the texts are about")
-            drift = _drift(settings, config, recipe, inputs, checked, on_line)
+            drift = _drift(settings, config, recipe, base, inputs, checked, on_line)
             checked = with_embedding(world.store, checked, drift)
         say.doing("adding the accepted rows")
         sender = Sender(getpass.getuser(), upload.note, upload.replace)
@@ -109,16 +109,15 @@ def _drift(
     settings: Settings,
     config: Path,
     recipe: Recipe,
+    base: FolderRef | None,
     inputs: ValidateInputs,
     checked: ValidateOutputs,
     on_line: Callable[[str], None],
 ) -> Distance | None:
-    """None where it cannot be told: it holds up no upload. With steps on a cluster the base is there, not here."""
-    world = World(settings, settings.scratch)
-    base = world.store.get(f"bases/{recipe.base}.json")
+    """None where it cannot be told: it holds up no upload. Where steps are pods, this machine may be too small."""
     if recipe.drift is None or base is None or settings.runtime != "process":
         return None
-    asked = recipe.drifting(inputs.previous, checked.accepted, FolderRef.model_validate_json(base), inputs.usual_shifts)
+    asked = recipe.drifting(inputs.previous, checked.accepted, base, inputs.usual_shifts)
     try:
         found: DriftOutputs = do_step(settings, config, "drift", DriftInputs(**asked), on_line)
     except NothingToDo:

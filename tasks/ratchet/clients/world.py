@@ -50,8 +50,13 @@ class World:
 
     def base(self, name: str) -> FolderRef | None:
         """The model that recipes name as their base; None before `ratchet up` or `ratchet import-base` stored it."""
-        record = self.store.get(f"bases/{name}.json")
+        record = self.store.get(_base_key(name))
         return FolderRef.model_validate_json(record) if record else None
+
+    def name_base(self, name: str, model: FolderRef) -> FolderRef:
+        """A name is given once: says which model has it."""
+        self.store.create(_base_key(name), model)
+        return self.base(name) or model
 
     def ledger(self, line: str) -> "Ledger":
         """The same one each time: it keeps what it has read."""
@@ -127,6 +132,10 @@ class World:
         from ratchet.clients.engine import SupervisedVllm
 
         return SupervisedVllm(self.settings, self.store)
+
+
+def _base_key(name: str) -> str:
+    return f"bases/{name}.json"
 
 
 def bucket_of(settings: Settings) -> Bucket:

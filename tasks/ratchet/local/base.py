@@ -27,9 +27,8 @@ SOURCES = ("local/base_model.py", "local/corpus.py", "local/muon.py", "core/arit
 
 def ensure_base(settings: Settings, world: World, recipe: Recipe, on_line: Callable[[str], None]) -> FolderRef:
     """The recipe's base in the store; the tiny one is trained first if this machine has not done so yet."""
-    key = f"bases/{recipe.base}.json"
-    if record := world.store.get(key):
-        return FolderRef.model_validate_json(record)
+    if known := world.base(recipe.base):
+        return known
     if recipe.base != TINY:
         raise TerminalError(
             f"the store has no base model named {recipe.base!r}: hand it in once, `ratchet import-base FOLDER --name "
@@ -38,22 +37,19 @@ def ensure_base(settings: Settings, world: World, recipe: Recipe, on_line: Calla
     folder = settings.cache / f"{recipe.base}-{_cache_key(settings)[:16]}"
     if not folder.is_dir():
         train(settings, folder, on_line)
-    ref = world.store.put_folder(folder)
-    world.store.create(key, ref)
-    return FolderRef.model_validate_json(world.store.get(key) or ref.canonical_json())
+    return world.name_base(recipe.base, world.store.put_folder(folder))
 
 
 def import_base(world: World, folder: Path, name: str) -> FolderRef:
-    """Put a model into the store under a name that recipes use. A name is given once: its releases depend on the bytes.
+    """Put a model into the store under a name that recipes use, whose releases depend on its bytes.
 
     Raises:
         BadModelFolder: it is not a whole and safe model.
         TerminalError: the name has other bytes already.
     """
     check_model_folder(folder)
-    ref, key = world.store.put_folder(folder), f"bases/{name}.json"
-    world.store.create(key, ref)
-    known = FolderRef.model_validate_json(world.store.get(key) or ref.canonical_json())
+    ref = world.store.put_folder(folder)
+    known = world.name_base(name, ref)
     if known != ref:
         raise TerminalError(
             f"{name!r} is the name of another base already, {known.sha256[:12]}, got {ref.sha256[:12]}; take a new name"

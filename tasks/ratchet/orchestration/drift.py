@@ -11,7 +11,6 @@ from ratchet.clients.captured import digest_of, exchanges
 from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.drifts import Drift, is_news, usual_of
-from ratchet.core.refs import FolderRef
 from ratchet.core.releases import production
 from ratchet.drift.contract import Captured
 from ratchet.orchestration.messages import about_drift
@@ -122,10 +121,10 @@ def _captured(world: World, first_day: date, last_day: date) -> tuple[Captured, 
 
 
 def _base(world: World, name: str) -> dict[str, Any]:
-    record = world.store.get(f"bases/{name}.json")
-    if record is None:
+    base = world.base(name)
+    if base is None:
         raise AirflowSkipException(f"the store has no base model named {name!r} yet: `ratchet up` brings it")
-    return FolderRef.model_validate_json(record).model_dump(mode="json")
+    return base.model_dump(mode="json")
 
 
 def _world() -> World:

@@ -118,7 +118,7 @@ def _changed(world: World, versions: Sequence[DatasetVersion], baseline: Product
 
 
 def _base(world: World, name: str) -> FolderRef:
-    record = world.store.get(f"bases/{name}.json")
-    if record is None:
-        raise NotSetUp(f"the store has no base model named {name!r} (bases/{name}.json): run `ratchet up`")
-    return FolderRef.model_validate_json(record)
+    base = world.base(name)
+    if base is None:
+        raise NotSetUp(f"the store has no base model named {name!r}: run `ratchet up`")
+    return base

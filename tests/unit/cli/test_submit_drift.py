@@ -26,9 +26,7 @@ FOUND = Distance(distance=0.02, limit=0.01)
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    made = World(Settings(root=tmp_path), tmp_path / "work")
-    made.store.create("bases/ratchet-tiny.json", BASE)
-    return made
+    return World(Settings(root=tmp_path), tmp_path / "work")
 
 
 @pytest.fixture
@@ -49,10 +47,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[DriftInputs]:
     return inputs
 
 
-def compared(world: World, recipe: Recipe, settings: Settings | None = None) -> Distance | None:
+def compared(
+    world: World, recipe: Recipe, settings: Settings | None = None, base: FolderRef | None = BASE
+) -> Distance | None:
     previous = hand_in(world, "one").version.rows
     inputs, checked = looked_at(world, ["two"], previous=previous)
-    return submit._drift(settings or world.settings, Path("ratchet.toml"), recipe, inputs, checked, print)
+    return submit._drift(settings or world.settings, Path("ratchet.toml"), recipe, base, inputs, checked, print)
 
 
 def test_the_accepted_rows_are_compared_with_the_version_before(
@@ -74,10 +74,8 @@ def test_where_the_base_is_not_and_where_the_recipe_does_not_want_it_nothing_is_
     )
 
     assert compared(world, recipe.model_copy(update={"drift": None})) is None
-    assert compared(world, recipe.model_copy(update={"base": "not-there-yet"})) is None
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submit, "World", lambda *_: world)
-        assert compared(world, recipe, cluster) is None
+    assert compared(world, recipe, base=None) is None
+    assert compared(world, recipe, cluster) is None
     assert asked == []
 
 
