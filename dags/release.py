@@ -10,6 +10,7 @@ from functools import partial
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from ratchet.clients.settings import load
+from ratchet.core.releases import PROMOTION_HOURS
 from ratchet.orchestration.approval import ReleaseApproval
 from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_far
 from ratchet.orchestration.drift import drift_asset
@@ -233,7 +234,7 @@ def release(recipe: Recipe) -> DAG:
                 "two_people": recipe.two_people,
                 "canary": canary and recipe.trying(canary, data["test"], after["report"]),
             },
-            execution_timeout=timedelta(hours=12),
+            execution_timeout=timedelta(hours=PROMOTION_HOURS),
         )
         has_users = proceed_unless_stopped("has_users", promote.output["verdict"], "stop")
         bake = step(

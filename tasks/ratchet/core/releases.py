@@ -1,6 +1,7 @@
 """The events of the ledger, and what they say about production."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime, NonNegativeInt
@@ -11,6 +12,8 @@ from ratchet.core.serving import ServedParts
 
 Colour = Literal["blue", "green"]
 EventKind = Literal["bootstrap", "approved", "rejected", "promoting", "aborted", "promoted", "baked", "rolled_back"]
+# As long as promote may take (dags/release.py): an older intent belongs to nobody.
+PROMOTION_HOURS = 12
 
 
 class Evidence(Contract):
@@ -130,6 +133,12 @@ def open_intents(events: Sequence[LedgerEvent]) -> list[LedgerEvent]:
     return [
         e for e in since if e.kind == "promoting" and not any(_same(e, end) and end.seq > e.seq for end in given_up)
     ]
+
+
+def under_way(events: Sequence[LedgerEvent], now: datetime) -> LedgerEvent | None:
+    """The first intent to promote that somebody may be carrying out now."""
+    since = now - timedelta(hours=PROMOTION_HOURS)
+    return next((intent for intent in open_intents(events) if intent.at > since), None)
 
 
 def aborted_since_decision(events: Sequence[LedgerEvent], release_id: str) -> LedgerEvent | None:

@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ratchet.clients.probe import Probe
 from ratchet.core.errors import NothingToDo, TransientError
 from ratchet.core.golden import judge_agreement
-from ratchet.core.releases import LedgerEvent, open_intents
+from ratchet.core.releases import LedgerEvent, under_way
 from ratchet.core.verification import Heard, Row
 from ratchet.monitor.contract import MonitorInputs, MonitorOutputs
 
-# As long as promote may take (dags/release.py). An intent that is older belongs to nobody.
-PROMOTION_HOURS = 12
 # The registry mirrors the ledger; the next release mends it.
 DECIDES_NOTHING = "alias "
 
@@ -39,12 +37,10 @@ class Answers:
 
 def check_calm(events: Sequence[LedgerEvent], now: datetime) -> None:
     """Raises PromotionUnderWay."""
-    since = now - timedelta(hours=PROMOTION_HOURS)
-    for intent in open_intents(events):
-        if intent.at > since:
-            raise PromotionUnderWay(
-                f"{intent.release_id} is being promoted since {intent.at:%Y-%m-%d %H:%M} UTC: promote and bake watch it"
-            )
+    if intent := under_way(events, now):
+        raise PromotionUnderWay(
+            f"{intent.release_id} is being promoted since {intent.at:%Y-%m-%d %H:%M} UTC: promote and bake watch it"
+        )
 
 
 def conclude(inputs: MonitorInputs, release_id: str, rows: Sequence[Row], heard: Heard[Answers]) -> MonitorOutputs:

@@ -3,19 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import get_args
 
 from prometheus_client.metrics_core import Metric
 
 from ratchet.clients.world import World
 from ratchet.core.notices import Notice, open_requests
-from ratchet.core.releases import EventKind, LedgerEvent, Production, open_intents, production
+from ratchet.core.releases import EventKind, LedgerEvent, Production, production, under_way
 from ratchet.sight.families import counters, gauge, gauges, seconds
 
 KINDS: tuple[EventKind, ...] = get_args(EventKind)
-# As long as promote may take (dags/release.py): an older intent belongs to nobody.
-PROMOTION_HOURS = 12
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,7 @@ def gather(world: World, line: str, now: datetime, period_seconds: float, patien
 def families(facts: LedgerFacts) -> list[Metric]:
     line, live = facts.line, production(facts.events)
     waiting = open_requests(facts.notices, facts.events, facts.now)
-    since = facts.now - timedelta(hours=PROMOTION_HOURS)
-    moving = any(intent.at > since for intent in open_intents(facts.events))
+    moving = under_way(facts.events, facts.now) is not None
     return [
         gauges(
             line,
