@@ -4,12 +4,11 @@ Everything that `ratchet rollback` needs is used, and no user is moved. Skipped 
 while a release's candidate is on that colour. Red means that a roll-back would not work now: docs/runbooks/drill.md.
 """
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
+from ratchet.orchestration.heads import timed
 from ratchet.orchestration.operator import step_task
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
@@ -19,33 +18,12 @@ SETTINGS = load()
 
 def drill(recipe: Recipe) -> DAG:
     with DAG(
-        dag_id=f"drill_{recipe.line}",
+        **timed(recipe, "drill", recipe.drill_schedule, retry_minutes=2, timeout_minutes=30),
         description=f"Rehearses a roll-back of {recipe.line}.",
         doc_md=__doc__,
-        schedule=CronTriggerTimetable(recipe.drill_schedule, timezone="UTC"),
-        # No start date: with one, Airflow would start a run for the last week as soon as the DAG is there.
-        catchup=False,
-        max_active_runs=1,
-        tags=["ratchet", "drill", recipe.line],
         **TOLD_WHEN_IT_FAILS,
-        default_args={
-            "owner": recipe.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=2),
-            "execution_timeout": timedelta(minutes=30),
-        },
     ) as dag:
-        step_task(
-            recipe,
-            step="drill",
-            inputs={
-                "line": recipe.line,
-                "task": recipe.split_task.name,
-                "num_golden_prompts": recipe.stage.num_golden_prompts,
-                "max_answer_tokens": recipe.stage.max_answer_tokens,
-                "min_golden_agreement": recipe.stage.min_golden_agreement,
-            },
-        )
+        step_task(recipe, step="drill", inputs=recipe.asking_again())
     return dag
 
 

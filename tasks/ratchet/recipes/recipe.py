@@ -241,6 +241,16 @@ class Recipe(Contract):
             "task": self.split_task.name,
         }
 
+    def asking_again(self) -> dict[str, Any]:
+        """The inputs of drill, and of monitor: how the golden answers of a release that was approved are compared."""
+        return {
+            "line": self.line,
+            "task": self.split_task.name,
+            "num_golden_prompts": self.stage.num_golden_prompts,
+            "max_answer_tokens": self.stage.max_answer_tokens,
+            "min_golden_agreement": self.stage.min_golden_agreement,
+        }
+
     @property
     def grows_with_rows(self) -> tuple[str, ...]:
         """The steps that take longer for a larger dataset; questions that are limited in number do not."""
