@@ -14,10 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from ratchet.clients.bucket import Bucket, StoreAway
 from ratchet.clients.engine import Engine
 from ratchet.clients.registry import Registry, RegistryUnavailable
 from ratchet.clients.router import EdgeLags, Router
-from ratchet.clients.store import Bucket, StoreAway
 from ratchet.clients.supervisor import SupervisorAway
 from ratchet.core.errors import RatchetError
 

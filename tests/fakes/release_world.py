@@ -18,12 +18,13 @@ from tests.fakes.fuse import Fuse
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.streams import Streams
 
+from ratchet.clients.bucket import LocalBucket, StoreAway
 from ratchet.clients.engine import LoadedModel
 from ratchet.clients.openai import RELEASE_HEADER
 from ratchet.clients.probe import why_not_serving
 from ratchet.clients.router import MovedMeanwhile, Traffic
 from ratchet.clients.settings import Settings
-from ratchet.clients.store import LocalBucket, Store, StoreAway
+from ratchet.clients.store import Store
 from ratchet.clients.world import World
 from ratchet.core.releases import Colour, production
 from ratchet.core.rollout import RouterState, first_state

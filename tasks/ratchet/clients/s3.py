@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.settings import BadSettings, StoreSettings
-from ratchet.clients.store import StoreAway
 from ratchet.core.errors import TerminalError
 
 MIB = 1 << 20

@@ -1,4 +1,4 @@
-"""Bytes by digest: blobs, folders and named records over a bucket (a local directory, or S3 in clients/s3.py).
+"""Bytes by digest: blobs, folders and named records over a bucket.
 
 blobs/<aa>/<sha256>   immutable content; a folder is a blob that lists its files
 manifests/…, ledger/…, drills/…, notices/…, feedback/…, datasets/…, bases/…, reviews/…, preferences/…   named records,
@@ -6,52 +6,17 @@ written once
 """
 
 import json
-import os
-import shutil
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-from ratchet.clients.files import NO_SPACE
+from ratchet.clients.bucket import Bucket, told_by_disk
 from ratchet.core.contract import canonical_json
-from ratchet.core.errors import RatchetError, TerminalError, TransientError
+from ratchet.core.errors import TerminalError
 from ratchet.core.log import log
-from ratchet.core.refs import (
-    CHUNK_BYTES,
-    FileRef,
-    FolderRef,
-    blob_key,
-    blob_uri,
-    digest_file,
-    list_folder,
-    listing_json,
-)
+from ratchet.core.refs import FileRef, FolderRef, blob_key, blob_uri, digest_file, list_folder, listing_json
 from ratchet.core.telemetry import span
-
-
-class Bucket(Protocol):
-    """Named bytes. Writes are atomic: a key holds all of its content or does not exist."""
-
-    def create(self, key: str, source: Path) -> bool:
-        """Write `source` under `key` unless the key exists; says whether this call wrote it."""
-        ...
-
-    def fetch(self, key: str, target: Path) -> None:
-        """Copy the content to `target`. Raises KeyError when there is no such key."""
-        ...
-
-    def exists(self, key: str) -> bool: ...
-
-    def delete(self, key: str) -> None:
-        """For checkpoints and dropped files, which alone are not for ever. A key that is not there is no error."""
-        ...
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, sorted."""
-        ...
 
 
 class BadRef(TerminalError, ValueError):
@@ -72,98 +37,6 @@ class MissingObject(TerminalError, LookupError):
     code = "BYTES_MISSING"
 
 
-class StoreAway(TransientError, ConnectionError):
-    """The store cannot be read or written now; nothing was left half-written."""
-
-    code = "STORE_AWAY"
-
-
-class StoreFull(StoreAway):
-    """No space left."""
-
-    code = "DISK_FULL"
-
-
-_ABANDONED_SECONDS = 24 * 3600.0
-
-
-@contextmanager
-def _disk(doing: str) -> Iterator[None]:
-    """Say what could not be done when the operating system refuses."""
-    try:
-        yield
-    except RatchetError:
-        raise
-    except OSError as error:
-        full = error.errno in NO_SPACE
-        remedy = "free space" if full else "mend the disk or its permissions"
-        raise (StoreFull if full else StoreAway)(
-            f"cannot {doing}: {error.strerror or error}; {remedy}, then run again: nothing was left half-written"
-        ) from error
-
-
-class LocalBucket:
-    """A directory. A key is made by hard-linking a finished temporary file to its name, which fails if it is taken."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
-
-    def create(self, key: str, source: Path) -> bool:
-        target = self.root / key
-        with source.open("rb") as content, _disk(f"write {key} ({source.stat().st_size} bytes) to {self.root}"):
-            if target.exists():
-                return False
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._staging()) as temporary:
-                shutil.copyfileobj(content, temporary, CHUNK_BYTES)
-                temporary.flush()
-                os.fsync(temporary.fileno())
-                Path(temporary.name).chmod(0o444)
-                return _link(Path(temporary.name), target)
-
-    def fetch(self, key: str, target: Path) -> None:
-        if not self.exists(key):
-            raise KeyError(key)
-        shutil.copyfile(self.root / key, target)
-
-    def delete(self, key: str) -> None:
-        with _disk(f"delete {key}"):
-            (self.root / key).unlink(missing_ok=True)
-
-    def exists(self, key: str) -> bool:
-        return (self.root / key).is_file()
-
-    def keys(self, prefix: str) -> Iterator[str]:
-        folder = self.root / prefix if prefix.endswith("/") else (self.root / prefix).parent
-        found = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
-        yield from sorted(key for key in found if key.startswith(prefix))
-
-    def _staging(self) -> Path:
-        """Where files are written before they get their name; what a killed writer left there long ago is removed."""
-        staging = self.root / "incoming"
-        staging.mkdir(parents=True, exist_ok=True)
-        oldest = time.time() - _ABANDONED_SECONDS
-        for path in staging.iterdir():
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
-        return staging
-
-
-def _link(finished: Path, target: Path) -> bool:
-    """Give a finished file its name for good, through a crash of the machine too; False when the name is taken."""
-    try:
-        os.link(finished, target)
-    except FileExistsError:
-        return False
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return True
-
-
 class Store:
     """What steps use: put and get by digest, verified; and named records that are written once."""
 
@@ -180,7 +53,7 @@ class Store:
 
     def put_bytes(self, content: bytes) -> FileRef:
         with self._temporary() as path:
-            with _disk(f"write {len(content)} bytes to {self.scratch}"):
+            with told_by_disk(f"write {len(content)} bytes to {self.scratch}"):
                 path.write_bytes(content)
             return self.put_file(path)
 
@@ -220,7 +93,7 @@ class Store:
         """
         if target.is_dir():
             return target
-        with _disk(f"write folder {target}"):
+        with told_by_disk(f"write folder {target}"):
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".incoming-") as temporary:
                 folder = self._fetch_entries(ref, Path(temporary), without)
@@ -257,14 +130,14 @@ class Store:
         """Write the canonical JSON of `value` under `key` unless it exists; says whether this call wrote it."""
         content = value.canonical_json() if hasattr(value, "canonical_json") else canonical_json(value)
         with self._temporary() as path:
-            with _disk(f"write {key} to {self.scratch}"):
+            with told_by_disk(f"write {key} to {self.scratch}"):
                 path.write_bytes(content)
             return self.bucket.create(key, path)
 
     def get(self, key: str) -> bytes | None:
         with self._temporary() as path:
             try:
-                with _disk(f"read {key}"):
+                with told_by_disk(f"read {key}"):
                     self.bucket.fetch(key, path)
             except KeyError:
                 return None
@@ -284,7 +157,7 @@ class Store:
 
     def _fetch_once(self, key: str, target: Path) -> str:
         try:
-            with _disk(f"copy {key} to {target}"):
+            with told_by_disk(f"copy {key} to {target}"):
                 self.bucket.fetch(key, target)
         except KeyError:
             raise MissingObject(f"the store has no {key}: was it deleted, or is this another store?") from None
@@ -292,7 +165,7 @@ class Store:
 
     @contextmanager
     def _temporary(self) -> Iterator[Path]:
-        with _disk(f"make a folder in {self.scratch}"):
+        with told_by_disk(f"make a folder in {self.scratch}"):
             self.scratch.mkdir(parents=True, exist_ok=True)
             folder = tempfile.TemporaryDirectory(dir=self.scratch)
         with folder as name:

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ratchet.clients.bucket import Bucket, LocalBucket
 from ratchet.clients.settings import Settings
-from ratchet.clients.store import Bucket, LocalBucket, Store
+from ratchet.clients.store import Store
 from ratchet.core.refs import FolderRef
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ratchet.clients.files import DiskFull
 from ratchet.clients.memory import MIB
 from ratchet.convert.preflight import disk_room
-from ratchet.core.errors import Cancelled, TerminalError, TransientError
+from ratchet.core.errors import Cancelled, TerminalError
 from ratchet.core.log import progress
 from ratchet.core.telemetry import span
 
@@ -38,12 +39,6 @@ class ConvertFailed(TerminalError, RuntimeError):
     code = "CONVERT_FAILED"
 
 
-class ConvertDiskFull(TransientError, OSError):
-    """The process died on a full disk."""
-
-    code = "DISK_FULL"
-
-
 def run_contained(
     module: str,
     arguments: Sequence[str],
@@ -59,8 +54,7 @@ def run_contained(
         doing: names the work in errors and progress lines, e.g. "export to LiteRT".
         num_threads: 0 is one per core.
     Raises:
-        ConvertTimeout, ConvertCrashed, ConvertFailed, ConvertDiskFull, Cancelled: as their names say. The process is
-            gone.
+        ConvertTimeout, ConvertCrashed, ConvertFailed, DiskFull, Cancelled: as their names say. The process is gone.
     """
     environment = {
         **os.environ,
@@ -90,7 +84,7 @@ def run_contained(
     if return_code in (-signal.SIGTERM, -signal.SIGINT):  # sent to the whole process group: this process is meant too
         raise Cancelled(f"told to stop: {doing}")
     if disk_room(log_file.parent).free < _FULL_BYTES:
-        raise ConvertDiskFull(f"the disk of {log_file.parent} filled up: {doing}; free space, then run again. {said}")
+        raise DiskFull(f"the disk of {log_file.parent} filled up: {doing}; free space, then run again. {said}")
     if return_code < 0:
         raise ConvertCrashed(f"CONVERT_CRASHED: {doing} was ended by {_signal_name(-return_code)}. {said}")
     raise ConvertFailed(f"CONVERT_FAILED: {doing} ended with exit code {return_code}. {said}")

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from ratchet.clients.files import DiskFull
 from ratchet.clients.memory import MIB, Room, check_room, mib
-from ratchet.core.errors import TerminalError, TransientError
+from ratchet.core.errors import TerminalError
 
 # Measured, fp32 weights of 12 MB and 606 MB: peak memory 0.8 and 3.5 GiB, so 4.8 bytes per byte, and twice that where
 # 16-bit weights become fp32. On disk: the model, its fp32 and int8 .tflite, the bundle, and the store's copy.
@@ -15,13 +16,7 @@ _DISK_PER_MODEL_BYTE = 8
 
 
 class DiskTooSmall(TerminalError, OSError):
-    """This file system is too small for this conversion."""
-
-    code = "DISK_FULL"
-
-
-class DiskFull(TransientError, OSError):
-    """The file system is large enough, and full now."""
+    """This file system is too small for this conversion, even with nothing else on it."""
 
     code = "DISK_FULL"
 

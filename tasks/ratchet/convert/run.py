@@ -18,7 +18,7 @@ def run(inputs: ConvertInputs, world: World) -> ConvertOutputs:
 
     Raises:
         NotEnoughMemory, MemoryBusy, DiskTooSmall, DiskFull: before anything is written.
-        ConvertTimeout, ConvertCrashed, ConvertFailed, ConvertDiskFull: nothing is left of the attempt.
+        ConvertTimeout, ConvertCrashed, ConvertFailed, DiskFull: nothing is left of the attempt.
     """
     with world.scratch() as scratch:
         preflight.check_memory(inputs.model.bytes, memory_room())

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from ratchet.clients.store import Bucket
+from ratchet.clients.bucket import Bucket
 from ratchet.core.errors import RatchetError
 from ratchet.core.log import log
 from ratchet.core.refs import list_folder

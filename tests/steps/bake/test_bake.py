@@ -187,7 +187,7 @@ def test_the_old_production_is_back_even_when_the_ledger_cannot_say_so(
 ) -> None:
     _failing(place)
     made = inputs(place)
-    monkeypatch.setattr("ratchet.clients.store.LocalBucket.create", _store_away)
+    monkeypatch.setattr("ratchet.clients.bucket.LocalBucket.create", _store_away)
 
     outputs = run(made, place.world)
 

@@ -8,6 +8,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from tests.steps.convert.models import make_trained_model, write_rows
 
+from ratchet.clients.files import DiskFull
 from ratchet.clients.memory import Room
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -15,7 +16,6 @@ from ratchet.convert import bundle, measure, preflight
 from ratchet.convert.contained import ConvertTimeout, run_contained
 from ratchet.convert.contract import ConvertInputs, ConvertOutputs, ConvertSettings, SamplingDefaults
 from ratchet.convert.parity import Measurements, Parity, decide
-from ratchet.convert.preflight import DiskFull
 from ratchet.convert.run import run
 from ratchet.core.errors import TerminalError
 from ratchet.core.refs import digest_folder

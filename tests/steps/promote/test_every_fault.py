@@ -16,9 +16,9 @@ from tests.fakes.operations import OPERATIONS, Operation
 from tests.fakes.release_world import ReleaseWorld, answering
 
 from ratchet.clients import probe, way_back
+from ratchet.clients.bucket import Bucket, StoreAway
 from ratchet.clients.registry import RegistryUnavailable, follow_ledger
 from ratchet.clients.settle import settle
-from ratchet.clients.store import Bucket, StoreAway
 from ratchet.stage import ready
 
 NUM_STORMS = 6

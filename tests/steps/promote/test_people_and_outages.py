@@ -13,10 +13,11 @@ from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 from tests.fakes.threads import at_once
 
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.ledger import BrokenJournal
 from ratchet.clients.router import EnvoyRouter, MovedMeanwhile
 from ratchet.clients.settings import Ports
-from ratchet.clients.store import DigestMismatch, StoreAway
+from ratchet.clients.store import DigestMismatch
 from ratchet.clients.world import World
 from ratchet.core.releases import LedgerEvent
 from ratchet.promote import run as promote

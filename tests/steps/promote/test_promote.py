@@ -10,7 +10,7 @@ from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
-from ratchet.clients.store import StoreAway
+from ratchet.clients.bucket import StoreAway
 from ratchet.core.errors import RatchetError
 from ratchet.promote import run as promote
 from ratchet.promote.contract import PromoteOutputs

@@ -9,8 +9,8 @@ from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.engine import LoadedModel, to_load
-from ratchet.clients.store import StoreAway
 from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.releases import LedgerEvent

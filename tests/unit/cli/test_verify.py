@@ -14,12 +14,12 @@ from tests.fakes.mlflow import answering as registry_answering
 from tests.fakes.serving_world import ServingWorld, serving_world
 
 from ratchet.cli.verify import as_json, show
+from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.cluster import ClusterAway
 from ratchet.clients.engine import LoadedModel, to_load
 from ratchet.clients.kubernetes_engine import LOADED, KubernetesVllm
 from ratchet.clients.kubernetes_router import STATE, ServiceRouter
 from ratchet.clients.settings import Settings
-from ratchet.clients.store import LocalBucket
 from ratchet.clients.verification import gather, heard
 from ratchet.core.refs import FolderRef
 from ratchet.core.rollout import first_state, switched_to

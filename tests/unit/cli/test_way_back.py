@@ -10,7 +10,7 @@ from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.cli.way_back import dry_run
-from ratchet.clients.store import StoreAway
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.way_back import NothingPrevious
 from ratchet.core.errors import TerminalError
 from ratchet.core.rollout import switched_to

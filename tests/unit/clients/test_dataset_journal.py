@@ -6,8 +6,9 @@ import pytest
 from tests.fakes.events import sha
 from tests.fakes.threads import at_once
 
+from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.ledger import BrokenJournal, dataset_journal
-from ratchet.clients.store import LocalBucket, Store
+from ratchet.clients.store import Store
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.refs import FileRef
 

@@ -10,9 +10,10 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.events import model
 from tests.fakes.supervisor import FakeSupervisor
 
+from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.engine import Engine, LoadedModel, SupervisedVllm, requests_in_flight, to_load
 from ratchet.clients.settings import Ports, Settings
-from ratchet.clients.store import LocalBucket, MissingObject, Store
+from ratchet.clients.store import MissingObject, Store
 from ratchet.clients.supervisor import SupervisorAway
 from ratchet.core.errors import TerminalError
 from ratchet.core.serving import ServedParts, ServingSettings

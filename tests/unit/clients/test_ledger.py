@@ -8,8 +8,9 @@ import pytest
 from tests.fakes.events import RELEASED, event
 from tests.fakes.threads import at_once
 
+from ratchet.clients.bucket import LocalBucket, StoreAway
 from ratchet.clients.ledger import BrokenJournal, EventRefused, Ledger
-from ratchet.clients.store import LocalBucket, Store, StoreAway
+from ratchet.clients.store import Store
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import TransientError
 from ratchet.core.releases import LedgerEvent

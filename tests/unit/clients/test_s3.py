@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from tests.fakes.threads import at_once
 
+from ratchet.clients.bucket import Bucket, LocalBucket
 from ratchet.clients.s3 import S3Bucket, StoreRefused
 from ratchet.clients.settings import StoreSettings
-from ratchet.clients.store import Bucket, LocalBucket, Store
+from ratchet.clients.store import Store
 from ratchet.core.errors import TerminalError
 
 boto3 = pytest.importorskip("boto3")

@@ -10,9 +10,9 @@ import pytest
 from tests.fakes.planted import AWS_KEY, EMAIL, leaks, leaks_in
 
 from ratchet.__main__ import main as step
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.s3 import CredentialsExpired, S3Bucket, StoreRefused
 from ratchet.clients.settings import CONFIG_VARIABLE, OVERRIDES, SECRETS_VARIABLE, StoreSettings
-from ratchet.clients.store import StoreAway
 from ratchet.core.errors import EXIT_TERMINAL
 from ratchet.resolve.contract import ResolveInputs
 

@@ -9,15 +9,10 @@ from typing import Any
 import pytest
 from tests.fakes.threads import at_once
 
-from ratchet.clients.store import (
-    DigestMismatch,
-    LocalBucket,
-    MissingObject,
-    Store,
-    StoreAway,
-    StoreFull,
-)
-from ratchet.core.errors import TerminalError
+from ratchet.clients.bucket import LocalBucket, StoreAway
+from ratchet.clients.files import DiskFull
+from ratchet.clients.store import DigestMismatch, MissingObject, Store
+from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.refs import FileRef, FolderRef, blob_key, blob_uri, digest_file
 
 
@@ -208,13 +203,18 @@ class FullDisk:
 @pytest.mark.parametrize(
     ("number", "kind", "words"),
     [
-        (errno.ENOSPC, StoreFull, "No space left on device; free space"),
-        (errno.EDQUOT, StoreFull, "free space"),
+        (errno.ENOSPC, DiskFull, "No space left on device; free space"),
+        (errno.EDQUOT, DiskFull, "free space"),
         (errno.EIO, StoreAway, "mend the disk"),
     ],
 )
 def test_a_write_that_fails_half_way_leaves_nothing(
-    store: Store, bucket: LocalBucket, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[StoreAway], words: str
+    store: Store,
+    bucket: LocalBucket,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[TransientError],
+    words: str,
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "copyfileobj", FullDisk(number))

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.clients.files import DiskFull
 from ratchet.clients.memory import Room
 from ratchet.convert import contained
-from ratchet.convert.contained import ConvertCrashed, ConvertDiskFull, ConvertFailed, ConvertTimeout, run_contained
-from ratchet.core.errors import Cancelled, TerminalError, TransientError
+from ratchet.convert.contained import ConvertCrashed, ConvertFailed, ConvertTimeout, run_contained
+from ratchet.core.errors import Cancelled, TerminalError
 
 
 @pytest.fixture
@@ -81,8 +82,8 @@ def test_a_death_on_a_full_disk_may_be_tried_again(module: Path, monkeypatch: py
     module.write_text("raise OSError(28, 'No space left on device')")
     monkeypatch.setattr(contained, "disk_room", lambda folder: Room(free=0, total=1 << 40))
 
-    with pytest.raises(ConvertDiskFull, match=r"(?s)filled up.*No space left on device"):
+    with pytest.raises(DiskFull, match=r"(?s)filled up.*No space left on device") as full:
         run(module)
 
-    assert issubclass(ConvertDiskFull, TransientError)
+    assert full.value.exit_code == 75
     assert all(issubclass(error, TerminalError) for error in (ConvertCrashed, ConvertTimeout, ConvertFailed))

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.clients.files import DiskFull
 from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room
-from ratchet.convert.preflight import DiskFull, DiskTooSmall, check_disk, check_memory, disk_room
+from ratchet.convert.preflight import DiskTooSmall, check_disk, check_memory, disk_room
 from ratchet.core.errors import TerminalError, TransientError
 
 MODEL_BYTES = 12 * MIB  # needs 160 MiB of disk and 1144 MiB of memory

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.finetune.test_checkpoints import write
 
-from ratchet.clients.store import LocalBucket, StoreAway
+from ratchet.clients.bucket import LocalBucket, StoreAway
 from ratchet.finetune import attempt
 from ratchet.finetune.archive import Archive
 from ratchet.finetune.checkpoints import Checkpoints

@@ -12,8 +12,9 @@ from tests.fakes.fuse import Fuse, Killed
 from tests.fakes.release_world import Bucket
 
 from ratchet.cli import forget as command
+from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.settings import Settings
-from ratchet.clients.store import LocalBucket, Store
+from ratchet.clients.store import Store
 from ratchet.clients.world import World
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.refs import blob_key

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.memory import MIB, MemoryBusy, NotEnoughMemory, Room
 from ratchet.clients.settings import EdgeSettings, Settings
-from ratchet.clients.store import DigestMismatch, LocalBucket, Store
+from ratchet.clients.store import DigestMismatch, Store
 from ratchet.core.refs import FolderRef, digest_folder
 from ratchet.local import vllm
 from ratchet.serving.capture import CAPTURE_VARIABLE

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from ratchet.clients.bucket import StoreAway
 from ratchet.clients.pod_status import Ending
-from ratchet.clients.store import DigestMismatch, StoreAway
+from ratchet.clients.store import DigestMismatch
 from ratchet.core.errors import NothingToDo, RatchetError
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.telemetry import RunTrace

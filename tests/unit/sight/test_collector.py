@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.metrics_core import Metric
 from tests.fakes.metrics import scraped, series, value
 
-from ratchet.clients.store import StoreAway
+from ratchet.clients.bucket import StoreAway
 from ratchet.core.errors import EXIT_TERMINAL
 from ratchet.sight.collector import PipelineCollector, Source
 from ratchet.sight.families import gauge
