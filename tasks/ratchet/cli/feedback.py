@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli import show as receipts
+from ratchet.cli.here import Here
 from ratchet.cli.submit import Upload, submit, tell_next
-from ratchet.cli.verbs import Here
 from ratchet.core.errors import NothingToDo
 from ratchet.core.feedback import Feedback, text_of
 from ratchet.intake.feedback import Desk

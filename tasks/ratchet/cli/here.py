@@ -1,11 +1,17 @@
-"""Run one step here and now, without Airflow."""
+"""What every verb works with, and how it runs one step here and now, without Airflow."""
 
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from ratchet.cli import show
+from ratchet.cli.measure import find_model
 from ratchet.clients import manifests
 from ratchet.clients.process import run_step, step_environment
 from ratchet.clients.settings import Settings
@@ -21,7 +27,40 @@ from ratchet.core.errors import (
     TransientError,
 )
 from ratchet.core.memo import ErrorRecord
+from ratchet.core.refs import FolderRef
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.recipe import Recipe
 from ratchet.steps import STEPS
+
+
+@dataclass(frozen=True)
+class Here:
+    """What every verb works with. The recipe is read when a verb needs it: the one that brings its data does not."""
+
+    settings: Settings
+    config: Path
+    recipe_name: str
+    console: Console
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.recipe_name, self.settings.root)
+
+    @property
+    def dag_id(self) -> str:
+        return f"release_{self.recipe.line}"
+
+    @property
+    def world(self) -> World:
+        return World(self.settings, self.settings.scratch)
+
+    def model(self, name: str) -> FolderRef:
+        """Of the line, by any of its names. Raises TerminalError."""
+        return find_model(self.world, self.recipe.line, name)
+
+    def do(self, step: str, inputs: Contract) -> Any:
+        """Run a step here, its log lines made readable."""
+        return do_step(self.settings, self.config, step, inputs, show.readable_to(self.console))
 
 
 def do_step(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.markup import escape
 
+from ratchet.cli.here import Here
 from ratchet.cli.parser import parser
-from ratchet.cli.verbs import Here
 from ratchet.clients.settings import CONFIG_VARIABLE, find, load
 from ratchet.core import log as logs
 from ratchet.core.errors import EXIT_DONE, Cancelled, NothingToDo, RatchetError, TerminalError

@@ -7,7 +7,8 @@ from pathlib import Path
 from ratchet.cli import feedback, releases, verbs
 from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.bench import command as bench
-from ratchet.cli.verbs import Here
+from ratchet.cli.here import Here
+from ratchet.cli.review import command as review
 from ratchet.sight.arguments import add_arguments as add_exporter_arguments
 
 Verb = Callable[[Here, argparse.Namespace], int | None]
@@ -107,8 +108,8 @@ def _candidates(add: Add) -> None:
     verb.add_argument("--force", action="store_true", help="replace files of that name")
     verb = add("bench-serving", verbs.bench_serving, "how fast an OpenAI-compatible endpoint answers under load")
     bench.add_arguments(verb)
-    review = add("review", verbs.review_pairs, "ask people, or a model, which of two models' answers they prefer")
-    _reviews(_adder(review.add_subparsers(required=True, metavar="WHAT")))
+    reviews = add("review", review.write_pairs, "ask people, or a model, which of two models' answers they prefer")
+    _reviews(_adder(reviews.add_subparsers(required=True, metavar="WHAT")))
     verb = add("gate", verbs.gate, "what the gate could tell: samples, margins, power, before anything is measured")
     verb.add_argument("--what-if", nargs="+", default=[], metavar="NAME=VALUE", help="margin=0.01 n=2000")
 
@@ -166,15 +167,15 @@ def _feedback(add: Add) -> None:
 
 
 def _reviews(add: Add) -> None:
-    verb = add("pairs", verbs.review_pairs, "write the answers that differ to a file, blinded")
+    verb = add("pairs", review.write_pairs, "write the answers that differ to a file, blinded")
     _models(verb)
     verb.add_argument("--out", type=Path, required=True, metavar="FILE", help="JSON lines; must not be there yet")
     verb.add_argument("--task", help="whose samples (default: the one that asks the test split)")
     verb.add_argument("-n", dest="num_samples", type=count, default=50, help="samples to draw (default: 50)")
-    verb = add("ratings", verbs.review_ratings, "hand in a file that a person has rated")
+    verb = add("ratings", review.take_ratings, "hand in a file that a person has rated")
     verb.add_argument("file", type=Path)
     verb.add_argument("--by", required=True, type=name, metavar="NAME", help="who rated it")
-    verb = add("judge", verbs.review_judge, "let a language model rate a file of pairs; nothing else ever calls one")
+    verb = add("judge", review.ask_judge, "let a language model rate a file of pairs; nothing else ever calls one")
     verb.add_argument("file", type=Path)
     verb.add_argument("--url", required=True, help="an OpenAI-compatible endpoint, http(s)://HOST/v1")
     verb.add_argument("--model", required=True, type=name, help="the judge, as the endpoint calls it")

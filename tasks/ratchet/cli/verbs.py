@@ -3,12 +3,7 @@
 import argparse
 import getpass
 import sys
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
 
 from ratchet.cli import (
     benchmark,
@@ -29,50 +24,16 @@ from ratchet.cli import (
     versions,
 )
 from ratchet.cli.bench import command as bench
-from ratchet.cli.here import do_step
-from ratchet.cli.measure import find_model
-from ratchet.cli.review import judge, pairs, ratings, tell
+from ratchet.cli.here import Here, do_step
 from ratchet.cli.submit import Upload, submit, tell_next
 from ratchet.cli.watch import Run, follow
 from ratchet.cli.way_back import dry_run
-from ratchet.clients.settings import Settings
 from ratchet.clients.verification import gather
-from ratchet.clients.world import World
 from ratchet.core import verification
-from ratchet.core.contract import Contract
-from ratchet.core.refs import FolderRef
 from ratchet.local import platform
 from ratchet.local.base import import_base
 from ratchet.local.bring_up import bring_up
-from ratchet.recipes.catalogue import load_recipe
-from ratchet.recipes.recipe import Recipe
 from ratchet.rollback.contract import RollbackInputs
-
-
-@dataclass(frozen=True)
-class Here:
-    """What every verb works with. The recipe is read when a verb needs it: the one that brings its data does not."""
-
-    settings: Settings
-    config: Path
-    recipe_name: str
-    console: Console
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        return load_recipe(self.recipe_name, self.settings.root)
-
-    @property
-    def dag_id(self) -> str:
-        return f"release_{self.recipe.line}"
-
-    @property
-    def world(self) -> World:
-        return World(self.settings, self.settings.scratch)
-
-    def do(self, step: str, inputs: Contract) -> Any:
-        """Run a step here, its log lines made readable."""
-        return do_step(self.settings, self.config, step, inputs, show.readable_to(self.console))
 
 
 def up(here: Here, _options: argparse.Namespace) -> None:
@@ -186,43 +147,9 @@ def report(here: Here, options: argparse.Namespace) -> None:
 
 def compare_models(here: Here, options: argparse.Namespace) -> int:
     recipe = floors.with_floors(here.recipe, options.min)
-    outputs = compare.compare(here.do, here.world, recipe, *_two_models(here, options))
+    outputs = compare.compare(here.do, here.world, recipe, here.model(options.candidate), here.model(options.baseline))
     compare.show(outputs, here.console)
     return compare.EXIT_OF[outputs.verdict]
-
-
-def review_pairs(here: Here, options: argparse.Namespace) -> None:
-    task, models = options.task or here.recipe.split_task.name, _two_models(here, options)
-    review = pairs.make_pairs(here.do, here.world, here.recipe, *models, task, options.num_samples)
-    if review.pairs:
-        pairs.write_pairs(review, options.out)
-    else:
-        ratings.store_ties(here.world, review)
-    tell.pairs(review, options.out, here.console)
-
-
-def review_ratings(here: Here, options: argparse.Namespace) -> None:
-    rated = ratings.read_ratings(options.file, here.world.store)
-    tell.ratings(ratings.store_ratings(here.world, rated, "people", options.by), here.console)
-
-
-def review_judge(here: Here, options: argparse.Namespace) -> None:
-    asked = judge.Judge(
-        url=judge.root_of(options.url),
-        model=options.model,
-        key=judge.read_key(options.key_file),
-        prompt=judge.load_prompt(here.settings.root / "quality_gates" / "judge.yaml"),
-    )
-    review = ratings.read_ratings(options.file, here.world.store).review
-    with tell.progress(len(review.pairs), here.console) as on_pair:
-        judged = judge.judge_pairs(asked, review, options.file.name, on_pair)
-    rated = ratings.RatedFile(review, judged.choices)
-    tell.ratings(ratings.store_ratings(here.world, rated, "judge", options.model, judged.record), here.console)
-
-
-def _two_models(here: Here, options: argparse.Namespace) -> tuple[FolderRef, FolderRef]:
-    world, line = here.world, here.recipe.line
-    return find_model(world, line, options.candidate), find_model(world, line, options.baseline)
 
 
 def import_benchmark(here: Here, options: argparse.Namespace) -> None:

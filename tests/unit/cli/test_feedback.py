@@ -11,9 +11,9 @@ from rich.console import Console
 from tests.fakes.events import event
 
 from ratchet.cli import feedback
+from ratchet.cli.here import Here
 from ratchet.cli.parser import parser
 from ratchet.cli.submit import Upload
-from ratchet.cli.verbs import Here
 from ratchet.clients.settings import Settings
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.feedback import SentFeedback, kept_of
