@@ -33,13 +33,13 @@ def digest_of(found: list[Exchange]) -> Sha256:
 
 def _in(path: Path) -> Iterator[Exchange]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_bytes().splitlines()  # bytes: text also splits at U+2028, which users write
     except FileNotFoundError:  # its time was over just now
         return
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:  # an engine that was killed left half a line
+        except ValueError:  # an engine that was killed left half a line, or half a character
             continue
         if text := _said_last(record["prompt"]).strip():
             yield Exchange(text, " ".join(record["answer"]).strip())

@@ -173,14 +173,14 @@ def test_built_in_prompts_have_three_lengths_and_do_not_begin_alike():
 
 
 def test_prompts_of_a_file_are_texts_or_messages_asked_in_turn(tmp_path):
-    rows = [{"prompt": "one", "answer": "ignored"}, {"messages": [{"role": "system", "content": "two"}]}]
+    rows = [{"prompt": "o\u2028ne", "answer": "ignored"}, {"messages": [{"role": "system", "content": "two"}]}]
     path = tmp_path / "prompts.jsonl"
-    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    path.write_text("\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n\n", "utf-8", newline="")
 
     prompts = from_file(path)
 
     assert prompts.name.startswith("2 prompts of prompts.jsonl (")
-    assert [prompts.at(number)[0]["content"] for number in range(3)] == ["one", "two", "one"]
+    assert [prompts.at(number)[0]["content"] for number in range(3)] == ["o\u2028ne", "two", "o\u2028ne"]
 
 
 @pytest.mark.parametrize(

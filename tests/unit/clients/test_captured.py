@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ratchet.clients.captured import Exchange, digest_of, exchanges
 from ratchet.serving.capture import forget, prompt_of, write
 
@@ -50,8 +52,17 @@ def test_half_a_line_of_an_engine_that_was_killed_is_left_out(tmp_path: Path) ->
     keep(tmp_path, YESTERDAY, {"prompt": "whole"})
     with (tmp_path / f"{YESTERDAY}-blue.jsonl").open("a") as file:
         file.write(json.dumps({"prompt": "half"})[:9])
+    with (tmp_path / f"{YESTERDAY}-green.jsonl").open("wb") as file:
+        file.write('{"prompt": "é'.encode()[:-1])
 
     assert [one.text for one in exchanges(tmp_path, YESTERDAY, YESTERDAY)] == ["whole"]
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_a_text_may_have_line_ends_that_are_none_of_the_file(tmp_path: Path, separator: str) -> None:
+    keep(tmp_path, YESTERDAY, {"prompt": f"one{separator}two"})
+
+    assert [one.text for one in exchanges(tmp_path, YESTERDAY, YESTERDAY)] == [f"one{separator}two"]
 
 
 def test_what_was_erased_is_not_found_and_the_digest_says_so(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def built_in(count: int, seed: int) -> Prompts:
 def from_file(path: Path) -> Prompts:
     """Asked in the order of the file, and again from its beginning. Raises TerminalError: names the row."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")  # splitlines also splits at U+2028, within a prompt
     except (OSError, UnicodeDecodeError) as error:
         raise TerminalError(f"--prompts {path}: cannot be read: {error}") from error
     chats = tuple(_chat(f"{path.name}, row {number}", line) for number, line in enumerate(lines, 1) if line.strip())
