@@ -16,12 +16,12 @@ NO_PRICES = "no money is told: ratchet.toml sets no prices ([costs] in docs/sett
 
 
 def tell_forecast(world: World, recipe: Recipe, console: Console) -> None:
-    """Of a release of the newest dataset version, as resolve will foresee it."""
+    """Of a new release of the newest dataset version. Resolve, which names it, knows what of it was done before."""
     versions = world.datasets(recipe.dataset).records()
     if versions:
         foreseen = forecast(world.costs(recipe.line).records(), versions[-1].num_rows, recipe.grows_with_rows)
         console.print(f"forecast: {said(foreseen, rates_of(recipe, world.settings))}", soft_wrap=True)
-    held_budget(recipe, world.settings)
+    held_budget(recipe, world.settings)  # says so where it is not held
 
 
 def reason_to_start(over_budget: bool, reason: str) -> str:

@@ -116,8 +116,11 @@ def release_cost(records: Sequence[CostRecord], release_id: str) -> dict[Kind, f
 
 
 def newest_of_each_run(records: Sequence[CostRecord]) -> list[CostRecord]:
-    """A run whose tasks were cleared and done again tells its cost again."""
-    return list({record.run_id: record for record in records}.values())
+    """A run whose tasks were cleared and done again tells its cost again.
+
+    If that began with resolve, it is another run here: what the first one did is found by it, and takes nothing.
+    """
+    return list({(record.run_id, record.at): record for record in records}.values())
 
 
 def _added(parts: Sequence[Mapping[Kind, float]]) -> dict[Kind, float]:

@@ -1,7 +1,9 @@
 """What seconds, bytes and a second engine cost, by kind."""
 
+from datetime import timedelta
+
 import pytest
-from tests.fakes.costs import done, rates, run
+from tests.fakes.costs import JANUARY, done, rates, run
 
 from ratchet.core.costs import release_cost, run_cost
 
@@ -35,6 +37,12 @@ def test_a_run_that_was_cleared_and_went_on_is_counted_once() -> None:
     records = [run("a", done("gate", 3600)), run("a", done("gate", 3600), done("bake", 3600))]
 
     assert release_cost(records, "a") == {"cpu": 2.0}
+
+
+def test_a_run_that_was_cleared_from_its_beginning_keeps_what_it_had_cost() -> None:
+    again = run("a", done("gate", 0, was_found=True), done("bake", 3600), at=JANUARY + timedelta(days=1))
+
+    assert release_cost([run("a", done("gate", 3600)), again], "a") == {"cpu": 2.0}
 
 
 def test_a_run_costs_what_it_cost_at_the_prices_of_its_time() -> None:
