@@ -10,8 +10,9 @@ from rich.text import Text
 from ratchet.cli import show as receipts
 from ratchet.cli.here import Here
 from ratchet.cli.submit import Upload, submit, tell_next
+from ratchet.core.chat import without_prompt
 from ratchet.core.errors import NothingToDo
-from ratchet.core.feedback import Feedback, text_of
+from ratchet.core.feedback import Feedback
 from ratchet.intake.feedback import Desk
 from ratchet.intake.versions import Added
 from ratchet.serving.feedback.inbox import inbox_of
@@ -66,7 +67,7 @@ def _desk(here: Here) -> Desk:
 
 
 def _cells(feedback: Feedback, prompt: str) -> list[str]:
-    question = text_of(feedback.question, prompt) if feedback.question else None
+    question = without_prompt(feedback.question, prompt) if feedback.question else None
     told = {**feedback.model_dump(), "question": question}
     return [told[heading] or "" for heading in _HEADINGS]
 

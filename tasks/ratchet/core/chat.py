@@ -39,9 +39,26 @@ class BadPrompt(TerminalError, ValueError):
 
 def fill(prompt: str, text: str) -> str:
     """Put `text` where {text} stands. The text is data: braces in it mean nothing. Raises BadPrompt."""
+    before, after = _around(prompt)
+    return f"{before}{text}{after}"
+
+
+def without_prompt(sent: str, prompt: str) -> str:
+    """The text that an application put where {text} stands; `sent` as it is where it came without the prompt.
+
+    White space around the text is the application's own. Raises BadPrompt.
+    """
+    before, after = (part.strip() for part in _around(prompt))
+    if not (sent.startswith(before) and sent.endswith(after) and len(sent) >= len(before) + len(after)):
+        return sent
+    return sent[len(before) : len(sent) - len(after)].strip() or sent
+
+
+def _around(prompt: str) -> tuple[str, str]:
     if prompt.count(FIELD) != 1:
         raise BadPrompt(f"the prompt {prompt!r} has {FIELD} {prompt.count(FIELD)} times: expected exactly once")
-    return prompt.replace(FIELD, text)
+    before, _, after = prompt.partition(FIELD)
+    return before, after
 
 
 def fitting(lengths: Sequence[Length], max_tokens: int) -> list[bool]:

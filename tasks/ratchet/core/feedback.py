@@ -134,10 +134,3 @@ def unfinished(reviews: Sequence[FeedbackReview]) -> list[FeedbackReview]:
     """Acceptances whose upload is not known to have become a version, or to have been refused."""
     ended = {review.ends for review in reviews}
     return [review for review in reviews if review.kind == "accepting" and review.seq not in ended]
-
-
-def text_of(question: str, prompt: str) -> str:
-    """A row's text: the question without the recipe's prompt around it, where the application sent it so."""
-    before, _, after = prompt.partition("{text}")
-    is_filled = len(question) > len(before) + len(after) and question.startswith(before) and question.endswith(after)
-    return question[len(before) : len(question) - len(after)].strip() if is_filled else question

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ratchet.clients.captured import digest_of, exchanges
 from ratchet.clients.world import World
+from ratchet.core.chat import without_prompt
 from ratchet.core.drift import EMBEDDING, FEATURES, MIN_ROWS, Distance, Row, Shift, shifts, unusual
 from ratchet.core.errors import NothingToDo, TransientError
 from ratchet.core.log import log
@@ -13,7 +14,7 @@ from ratchet.core.model_folder import check_model_folder
 from ratchet.drift.contract import Captured, DriftInputs, DriftOutputs
 from ratchet.drift.embed import embeddings
 from ratchet.drift.energy import apart
-from ratchet.drift.sample import answers_with_labels, as_captured, rows_of, sample, without_prompt
+from ratchet.drift.sample import answers_with_labels, as_captured, rows_of, sample
 
 
 class TooFewTexts(NothingToDo, ValueError):

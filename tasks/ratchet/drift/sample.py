@@ -35,14 +35,6 @@ def as_captured(rows: Iterable[Row]) -> Iterator[Row]:
     return ((redacted(text), label) for text, label in rows)
 
 
-def without_prompt(text: str, prompt: str) -> str:
-    """`prompt` has one field, {text}; users may send it around theirs, or not."""
-    before, _, after = prompt.partition("{text}")
-    if text.startswith(before.strip()) and text.endswith(after.strip()):
-        return text.removeprefix(before.strip()).removesuffix(after.strip()).strip() or text
-    return text
-
-
 def answers_with_labels(now: Sequence[Row], before: Sequence[Row]) -> bool:
     """Are the answers labels, not texts? Then most of them are among those that the line was trained on."""
     labels = {label for _, label in before}

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from ratchet.clients.world import World
+from ratchet.core.chat import without_prompt
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import NothingToDo, TerminalError
-from ratchet.core.feedback import Feedback, FeedbackReview, decided_ids, text_of, unfinished, waiting
+from ratchet.core.feedback import Feedback, FeedbackReview, decided_ids, unfinished, waiting
 from ratchet.intake.versions import is_part_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.serving.feedback.inbox import Inbox
@@ -146,4 +147,4 @@ def row_of(feedback: Feedback, prompt: str, label: str | None) -> dict[str, str]
         )
     if label is None:
         raise NoRow(f"{feedback.id} does not say what the answer should have been: give it by --label, or reject it")
-    return {"text": text_of(feedback.question, prompt), "label": label, "feedback": feedback.id}
+    return {"text": without_prompt(feedback.question, prompt), "label": label, "feedback": feedback.id}

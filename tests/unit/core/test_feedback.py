@@ -15,7 +15,6 @@ from ratchet.core.feedback import (
     kept_of,
     newest_of_each,
     request_id_of,
-    text_of,
     unfinished,
     waiting,
 )
@@ -118,21 +117,3 @@ def test_feedback_that_was_changed_after_its_review_waits_again() -> None:
     first, changed = said(1), said(2, corrected="refund")
 
     assert waiting([first, changed], [review(0, "rejected", first.id)]) == [changed]
-
-
-@pytest.mark.parametrize(
-    ("question", "text"),
-    [
-        ("Give a label for: my card", "my card"),
-        ("my card", "my card"),
-        ("Give a label for: ", "Give a label for: "),
-        ("Give a label for: Give a label for: x", "Give a label for: x"),
-    ],
-)
-def test_a_rows_text_is_the_question_without_the_recipes_prompt(question: str, text: str) -> None:
-    assert text_of(question, "Give a label for: {text}") == text
-
-
-def test_what_stands_after_the_text_in_the_prompt_goes_too() -> None:
-    assert text_of("Label my card, please.", "Label {text}, please.") == "my card"
-    assert text_of("Label my card", "Label {text}, please.") == "Label my card"

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from ratchet.drift.sample import answers_with_labels, as_captured, sample, without_prompt
+from ratchet.drift.sample import answers_with_labels, as_captured, sample
 
 ROWS = [(f"text {n}", "label") for n in range(500)]
 
@@ -21,23 +21,6 @@ def test_a_sample_is_of_the_wanted_size_of_all_rows_and_of_each_text_once() -> N
 
     assert len(taken) == len(set(taken)) == 20
     assert set(sample(ROWS, 1000, seed=0)) == set(ROWS)
-
-
-@pytest.mark.parametrize(
-    ("sent", "text"),
-    [
-        ("Give a label for: my card is lost", "my card is lost"),
-        ("my card is lost", "my card is lost"),
-        ("Give a label for:", "Give a label for:"),
-        ("Please give a label for: my card", "Please give a label for: my card"),
-    ],
-)
-def test_the_lines_own_prompt_is_taken_off(sent: str, text: str) -> None:
-    assert without_prompt(sent, "Give a label for: {text}") == text
-
-
-def test_a_prompt_may_end_after_the_text() -> None:
-    assert without_prompt("Text: lost card\nLabel:", "Text: {text}\nLabel:") == "lost card"
 
 
 def test_rows_are_compared_as_the_edge_would_have_kept_them() -> None:
