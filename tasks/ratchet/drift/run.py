@@ -8,7 +8,7 @@ from ratchet.clients.captured import digest_of, exchanges
 from ratchet.clients.world import World
 from ratchet.core.chat import without_prompt
 from ratchet.core.drift import EMBEDDING, FEATURES, MIN_ROWS, Distance, Row, Shift, shifts, unusual
-from ratchet.core.errors import NothingToDo, TransientError
+from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
 from ratchet.drift.contract import Captured, DriftInputs, DriftOutputs
@@ -21,10 +21,10 @@ class TooFewTexts(NothingToDo, ValueError):
     """Nothing can be said of so few."""
 
 
-class CaptureChanged(TransientError, ValueError):
-    """What was kept is not any more what was counted."""
+class CaptureChanged(TerminalError, ValueError):
+    """What was kept is not any more what was counted; only a new run counts again."""
 
-    code = "DATA_ARRIVING"
+    code = "CAPTURE_CHANGED"
 
 
 def run(inputs: DriftInputs, world: World) -> DriftOutputs:

@@ -18,6 +18,7 @@ from ratchet.core.errors import RatchetError
 from ratchet.core.notices import Notice
 from ratchet.core.proposal import Proposal
 from ratchet.core.releases import LedgerEvent
+from ratchet.orchestration.operator import told_to_airflow
 from ratchet.orchestration.reminders import ask, tell, tell_timed_out
 from ratchet.orchestration.tracing import tell_waited
 
@@ -66,6 +67,7 @@ class ReleaseApproval(ApprovalOperator):
         self.timeout_hours = timeout_hours
         self.escalate_to = tuple(escalate_to)
 
+    @told_to_airflow()
     def execute(self, context: Any) -> Any:
         settings = load()
         world, now = World(settings, settings.scratch), datetime.now(UTC)
@@ -93,6 +95,7 @@ class ReleaseApproval(ApprovalOperator):
             rejects_at=now + timedelta(hours=self.timeout_hours),
         )
 
+    @told_to_airflow()
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         if "error" not in event:
             self.validate_chosen_options(event["chosen_options"])

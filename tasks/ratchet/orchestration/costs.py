@@ -13,6 +13,7 @@ from ratchet.core.accounts import overlap_seconds, tasks_done
 from ratchet.core.budget import OVER_BUDGET
 from ratchet.core.costs import CostRecord, Forecast, Rates, StepWork
 from ratchet.core.memo import MANIFEST_KEY
+from ratchet.orchestration.operator import told_to_airflow
 from ratchet.steps import STEPS
 
 
@@ -59,6 +60,7 @@ class RecordCost(BaseOperator):
         self.rates = rates
         self.steps = {task.task_id: task.step for task in steps}
 
+    @told_to_airflow()
     def execute(self, context: Any) -> None:
         settings = load()
         world = World(settings, settings.scratch)

@@ -15,6 +15,7 @@ from ratchet.core.releases import production
 from ratchet.drift.contract import Captured
 from ratchet.orchestration.messages import about_drift
 from ratchet.orchestration.notify import send
+from ratchet.orchestration.operator import told_to_airflow
 
 # Of users' texts: whole days, so that a day of few is no drift of its own; and enough of them to say something.
 LIVE_DAYS = 7
@@ -37,6 +38,7 @@ class FindBase(BaseOperator):
         self.base = base
         self.previous = previous
 
+    @told_to_airflow()
     def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
         if not self.previous:
             raise AirflowSkipException("the dataset begins with this file: there is nothing to compare it with")
@@ -52,6 +54,7 @@ class LookAtUsers(BaseOperator):
         self.dataset = dataset
         self.base = base
 
+    @told_to_airflow()
     def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's
         world, today = _world(), datetime.now(UTC).date()
         live = production(world.ledger(self.line).events())
@@ -88,6 +91,7 @@ class TellDrift(BaseOperator):
         self.looked = looked
         self.found = found
 
+    @told_to_airflow()
     def execute(self, context: Any) -> None:
         world, run_id = _world(), context["run_id"]
         look = Drift(

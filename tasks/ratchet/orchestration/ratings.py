@@ -9,6 +9,7 @@ from ratchet.clients.settings import load
 from ratchet.clients.world import World
 from ratchet.core.preference import newest
 from ratchet.core.refs import FolderRef
+from ratchet.orchestration.operator import told_to_airflow
 
 
 class NewestRatings(BaseOperator):
@@ -22,6 +23,7 @@ class NewestRatings(BaseOperator):
         self.candidate = candidate
         self.baseline = baseline
 
+    @told_to_airflow()
     def execute(self, context: Any) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's
         settings = load()
         candidate, baseline = (FolderRef.model_validate(model) for model in (self.candidate, self.baseline))

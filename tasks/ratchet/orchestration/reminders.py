@@ -15,6 +15,7 @@ from ratchet.clients.world import World
 from ratchet.core.notices import Moment, Notice, Patience, due, open_requests
 from ratchet.orchestration.messages import about
 from ratchet.orchestration.notify import Channel, send
+from ratchet.orchestration.operator import told_to_airflow
 
 AWAITING_INPUT = "awaiting_input"
 _CHANNELS: dict[Moment, Channel] = {
@@ -51,6 +52,7 @@ class RemindApprovers(BaseOperator):
         self.escalation_hours = escalation_hours
         self.escalate_to = tuple(escalate_to)
 
+    @told_to_airflow()
     def execute(self, context: Any) -> None:
         settings = load()
         world, now = World(settings, settings.scratch), datetime.now(UTC)

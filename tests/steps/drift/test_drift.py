@@ -121,8 +121,10 @@ def test_what_was_erased_in_between_is_not_looked_at(world: World, base: FolderR
     current = asked(world, texts(CARDS, 120, seed=4))
     (world.settings.capture_dir / f"{DAY}-blue.jsonl").unlink()
 
-    with pytest.raises(CaptureChanged, match="start the DAG's run anew"):
+    with pytest.raises(CaptureChanged, match="start the DAG's run anew") as changed:
         compare(world, base, current)
+
+    assert changed.value.exit_code == 65
 
 
 def test_one_text_counts_once_and_a_handful_says_nothing(world: World, base: FolderRef) -> None:

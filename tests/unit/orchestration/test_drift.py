@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from tests.fakes.datasets import DATASET, hand_in
 from tests.fakes.events import event
 from tests.fakes.looks import look
@@ -101,6 +101,15 @@ def test_without_a_release_that_was_trained_there_is_nothing_to_compare_with(wor
     asked(world, MIN_TEXTS)
 
     with pytest.raises(AirflowSkipException, match="trained on no version"):
+        looking()
+
+
+def test_what_no_retry_mends_fails_at_once_and_names_what_explains_it(trained: World) -> None:
+    for path in (trained.settings.state / "store" / "ledger").rglob("*.json"):
+        path.chmod(0o600)
+        path.write_text("{}", "utf-8")
+
+    with pytest.raises(AirflowFailException, match="ratchet explain LEDGER_BROKEN"):
         looking()
 
 
