@@ -13,6 +13,7 @@ from ratchet.cli.submit import Upload, submit, tell_next
 from ratchet.core.chat import without_prompt
 from ratchet.core.errors import NothingToDo
 from ratchet.core.feedback import Feedback
+from ratchet.core.readable import printable
 from ratchet.intake.feedback import Desk
 from ratchet.intake.versions import Added
 from ratchet.serving.feedback.inbox import inbox_of
@@ -42,7 +43,7 @@ def show(here: Here, options: Namespace) -> None:
     (found,) = _desk(here).find([options.id])
     for name, told in found.model_dump(mode="json").items():
         if told is not None:
-            lines = "\n".join(map(_printable, str(told).splitlines()))
+            lines = "\n".join(map(printable, str(told).splitlines()))
             here.console.print(Text.assemble((f"{name:<12}", "bold"), lines), soft_wrap=True)
 
 
@@ -73,10 +74,5 @@ def _cells(feedback: Feedback, prompt: str) -> list[str]:
 
 
 def _short(text: str) -> str:
-    shown = _printable(text)
+    shown = printable(text)
     return shown if len(shown) <= _SHOWN else f"{shown[: _SHOWN - 1]}…"
-
-
-def _printable(text: str) -> str:
-    """Users wrote it: it must not move the reader's cursor."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

@@ -8,13 +8,14 @@ from typing import Any
 from ratchet.clients.mlflow_rest import digest_of_version
 from ratchet.clients.world import World
 from ratchet.core.contract import Contract
-from ratchet.core.errors import TerminalError
+from ratchet.core.errors import NotSetUp, TerminalError
 from ratchet.core.memo import Manifest
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import previous_production, production, production_history
 from ratchet.evaluate.contract import EvaluateInputs, EvaluateOutputs
 from ratchet.finetune.contract import FinetuneOutputs
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
+from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
 
@@ -60,11 +61,12 @@ def measure(do: DoStep, world: World, recipe: Recipe, candidate: FolderRef, base
     versions = world.datasets(recipe.dataset).records()
     if not versions:
         raise TerminalError(f"dataset {recipe.dataset} is empty, so nothing can be asked: `ratchet submit FILE`")
-    for task in recipe.tasks:
-        if task.data:
-            world.store.put_file(world.settings.root / "quality_gates" / "tasks" / f"{task.name}.jsonl")
+    base = world.base(recipe.base)
+    if base is None:
+        raise NotSetUp(f"the store has no base model named {recipe.base!r}, whose tokens are counted: run `ratchet up`")
+    for one in recipe.evaluation_sets:
+        world.store.put_file(PolicyFiles(world.settings.root).data_path(one.name))
     rows = versions[-1].rows
-    base = production_history(world.ledger(recipe.line).events())[0].model
     checked: ValidateOutputs = do("validate", ValidateInputs.model_validate(recipe.validating(rows, base)))
     data: PrepareOutputs = do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
     measuring = recipe.measuring(data.test, data.train, data.canaries)

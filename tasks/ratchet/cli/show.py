@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,17 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli.watch import Run
-from ratchet.clients.airflow import Airflow
+from ratchet.clients.airflow import Airflow, TaskState
 from ratchet.clients.edge_keys import read_keys
 from ratchet.clients.kubernetes_engine import KubernetesVllm
 from ratchet.clients.manifests import last_failure as last_failure_of
 from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
+from ratchet.core.chat import fill
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drift import Distance, in_words
 from ratchet.core.errors import EXIT_NOTHING_TO_DO
-from ratchet.core.readable import readable_line
+from ratchet.core.readable import printable, readable_line
+from ratchet.core.refs import FileRef
 from ratchet.core.releases import production as production_of
 from ratchet.intake.embedding import embedding_of
 from ratchet.local import platform
@@ -55,7 +58,7 @@ def services(settings: Settings, world: World, console: Console) -> None:
     states = [*states, *engines_on_cluster(world)]
     for service in states:
         colour = {"running": "green", "stopped": "dim", "starting": "yellow"}.get(service.state, "red")
-        table.add_row(service.name, f"[{colour}]{service.state}[/]", service.detail)
+        table.add_row(service.name, Text(service.state, colour), Text(service.detail))
     if states:
         console.print(table)
 
@@ -123,9 +126,10 @@ def last_failure(world: World, console: Console) -> None:
 def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
     """What intake did with an upload, on one screen."""
     console.print(
-        f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted} "
+        f"{printable(path.name)}: read {checked.num_read} rows, accepted {checked.num_accepted} "
         f"(redacted {checked.num_redacted}, warned of {checked.num_warned}), quarantined {checked.num_quarantined}, "
-        f"labels {checked.num_labels}"
+        f"labels {checked.num_labels}",
+        markup=False,
     )
     table = Table(box=None, pad_edge=False)
     for heading in ("rows", "", "reason", "rule"):
@@ -144,21 +148,26 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
         kept = world.settings.state / "quarantine" / f"{checked.quarantine.sha256[:12]}.jsonl"
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.parent.chmod(0o700)  # rows as they stood: what was left out for being secret is in them
-        if not kept.is_file():
-            world.store.fetch_file(checked.quarantine, kept)
-            kept.chmod(0o600)
+        _bring(world, checked.quarantine, kept)
+        kept.chmod(0o600)
         console.print(f"every rejected row with its reasons: {kept}", soft_wrap=True)
     if checked.changes:
         compared(checked.changes, embedding_of(json.loads(world.store.read_bytes(checked.receipt))), console)
     page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    if not page.is_file():
-        world.store.fetch_file(checked.page, page)
+    _bring(world, checked.page, page)
     console.print(f"the receipt as a page: {page}", soft_wrap=True)
     console.print(
         f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
         f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
     )
+
+
+def _bring(world: World, ref: FileRef, path: Path) -> None:
+    """Whole, or not at all; what is there already is that file, for its name is of its digest."""
+    if not path.is_file():
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            world.store.fetch_file(ref, Path(folder) / path.name).rename(path)
 
 
 def _examples(examples: Sequence[Example], num_shown: int) -> list[str]:
@@ -203,7 +212,7 @@ def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
         failed = [task for task in tasks.values() if task.state == "failed"]
         names = ", ".join(task.task_id for task in failed)
         console.print(
-            f"[red]{release_id or run.run_id} failed in {names}[/]; production is unchanged; why, and what to do: "
+            f"[red]{release_id or run.run_id} failed in {names}[/]; {_of_production(tasks)}; why, and what to do: "
             f"`ratchet explain {run.run_id}`",
             soft_wrap=True,
         )
@@ -220,10 +229,17 @@ def outcome(airflow: Airflow, run: Run, state: str, console: Console) -> None:
         console.print(f"{release_id} was not released (gate: {verdict}); production is unchanged")
 
 
+def _of_production(tasks: Mapping[str, TaskState]) -> str:
+    """Of a run that failed: once promote began, users may be on the new release."""
+    promote = tasks.get("promote")
+    began = promote is not None and promote.state not in (None, "upstream_failed", "skipped", "removed")
+    return "`ratchet status` says what is in production now" if began else "production is unchanged"
+
+
 def curl(settings: Settings, recipe: Recipe, text: str) -> str:
     body = {
         "model": recipe.line,
-        "messages": [{"role": "user", "content": recipe.prompt.replace("{text}", text)}],
+        "messages": [{"role": "user", "content": fill(recipe.prompt, text)}],
         "max_tokens": 48,
         "temperature": 0,
     }

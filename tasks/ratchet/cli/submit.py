@@ -17,6 +17,7 @@ from ratchet.clients.world import World
 from ratchet.core.drift import Distance
 from ratchet.core.errors import NothingToDo, RatchetError, TerminalError
 from ratchet.core.log import log
+from ratchet.core.readable import printable
 from ratchet.core.refs import FileRef, FolderRef
 from ratchet.drift.contract import DriftInputs, DriftOutputs
 from ratchet.intake.embedding import with_embedding
@@ -92,8 +93,8 @@ def tell_next(recipe: Recipe, added: Added, file_name: str, console: Console) ->
     version = added.version
     if not added.is_new:
         console.print(
-            f"{file_name} adds nothing: it is part of version {version.seq} of {version.dataset!r} already, or all of "
-            "its rows were forgotten",
+            f"{printable(file_name)} adds nothing: it is part of version {version.seq} of {version.dataset!r} already, "
+            "or all of its rows were forgotten",
             markup=False,
             soft_wrap=True,
         )

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from ratchet.clients.world import World
 from ratchet.core.errors import NothingToDo
+from ratchet.core.readable import printable
 from ratchet.intake.history import VersionEntry, version_history
 from ratchet.recipes.recipe import Recipe
 
@@ -25,7 +26,7 @@ def gather(world: World, recipe: Recipe) -> list[VersionEntry]:
 def show(entries: list[VersionEntry], console: Console) -> None:
     """One line per version and one for its file and note; newest last, as in `ratchet releases`."""
     console.print(Text(f"dataset {entries[0].version.dataset}"))
-    rows = [_HEADING, *(tuple(map(_printable, _cells(entry))) for entry in entries)]
+    rows = [_HEADING, *(tuple(map(printable, _cells(entry))) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_line(row, widths) for row in rows]
     console.print(Text(lines[0], style="bold"))
@@ -33,7 +34,7 @@ def show(entries: list[VersionEntry], console: Console) -> None:
         console.print(Text(line), soft_wrap=True)
         if told := ": ".join(part for part in (entry.version.file_name, entry.version.note) if part):
             indent = " " * (widths[0] + 1)
-            console.print(Text(indent + _printable(told), style="dim"), no_wrap=True, overflow="ellipsis")
+            console.print(Text(indent + printable(told), style="dim"), no_wrap=True, overflow="ellipsis")
 
 
 def as_json(entries: list[VersionEntry]) -> str:
@@ -66,8 +67,3 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
         cell.rjust(w) if at < _RIGHT else cell.ljust(w) for at, (cell, w) in enumerate(zip(row, widths, strict=True))
     )
     return " ".join(cells).rstrip()
-
-
-def _printable(told: str) -> str:
-    """Names of files and senders come from outside: they must not move the reader's cursor."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in told)

@@ -10,7 +10,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from ratchet.clients.airflow import Airflow, TaskState
 from ratchet.core.errors import TransientError
@@ -142,7 +144,7 @@ class _Lines:
                 self._say(f"{mark} {task.task_id:<20} {_word(task):<18} {_elapsed(task)}")
         if time.monotonic() - self._spoke_at > QUIET_LINE_SECONDS:
             for task_id, note in snapshot.notes.items():
-                self._say(f"  {task_id:<20} {note}")
+                self._say(f"  {task_id:<20} {escape(note)}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, highlight=False)
@@ -168,7 +170,7 @@ def _table(snapshot: Snapshot) -> Table:
         )
     for task in snapshot.tasks:
         mark = _MARKS.get(task.state or "", "[dim]·[/]")
-        table.add_row(mark, task.task_id, _word(task), _elapsed(task), snapshot.notes.get(task.task_id, ""))
+        table.add_row(mark, task.task_id, _word(task), _elapsed(task), Text(snapshot.notes.get(task.task_id, "")))
     return table
 
 

@@ -1,8 +1,13 @@
-"""A step's JSON log line as a person reads it."""
+"""What a person reads on a terminal: a step's JSON log line, and text that others wrote."""
 
 import json
 
 from ratchet.core.log import readable
+
+
+def printable(text: str) -> str:
+    """Others wrote it: it must not move the reader's cursor."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def readable_line(line: str) -> str:

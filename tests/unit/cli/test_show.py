@@ -99,12 +99,12 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     )
     console = Console(record=True, width=100)
 
-    show.receipt(world, Path("tickets.csv"), checked, version, console)
+    show.receipt(world, Path("[old] tick\x1b[2Jets.csv"), checked, version, console)
 
     (kept,) = (world.settings.state / "quarantine").iterdir()
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     told = console.export_text()
-    assert "read 3 rows, accepted 2 (redacted 1, warned of 0), quarantined 1, labels 2" in told
+    assert "[old] tick�[2Jets.csv: read 3 rows, accepted 2 (redacted 1, warned of 0), quarantined 1, labels 2" in told
     assert "2  redacted     personal     no e-mail" in told
     shown = [line.strip() for line in told.splitlines() if line.strip().startswith("row ")]
     assert shown[:2] == ["row 2, 4", "row 3 (also 6): [red]wee[/]"]
@@ -112,10 +112,16 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
 
 
 class Ended:
-    """Only what `outcome` asks of Airflow about a run that failed in resolve."""
+    """Only what `outcome` asks of Airflow about a run that failed in one of these tasks."""
+
+    def __init__(self, failed_in: str) -> None:
+        self.failed_in = failed_in
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
-        return [TaskState(task_id="resolve", state="failed"), TaskState(task_id="approve", state="upstream_failed")]
+        names = ("resolve", "approve", "promote", "bake")
+        at = names.index(self.failed_in)
+        states = ["success"] * at + ["failed"] + ["upstream_failed"] * (len(names) - at - 1)
+        return [TaskState(task_id=name, state=state) for name, state in zip(names, states, strict=True)]
 
     def output(self, dag_id: str, run_id: str, task_id: str, field: str) -> None:
         return None
@@ -124,12 +130,27 @@ class Ended:
         return ["started", f"AirflowFailException: {task.task_id} failed and a retry cannot help. OverBudget: [dear]"]
 
 
+def outcome(failed_in: str) -> str:
+    console = Console(record=True, width=60)
+    show.outcome(Ended(failed_in), Run("release_support", "run-1"), "failed", console)  # type: ignore[arg-type]
+    return console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("failed_in", "unchanged"), [("resolve", True), ("approve", True), ("promote", False), ("bake", False)]
+)
+def test_that_production_is_unchanged_is_said_only_where_nobody_began_to_change_it(
+    failed_in: str, unchanged: bool
+) -> None:
+    text = outcome(failed_in)
+
+    assert ("production is unchanged" in text) is unchanged
+    assert ("`ratchet status` says what is in production now" in text) is not unchanged
+
+
 def test_why_a_run_failed_for_good_is_told_where_it_was_started() -> None:
-    console, airflow = Console(record=True, width=60), Ended()
+    text = outcome("resolve")
 
-    show.outcome(airflow, Run("release_support", "run-1"), "failed", console)  # type: ignore[arg-type]
-
-    text = console.export_text()
     assert "run-1 failed in resolve" in text
     assert "OverBudget: [dear]" in text
     assert "started" not in text
