@@ -181,3 +181,13 @@ def test_a_broken_line_hides_no_other(client: Client, inbox: Inbox) -> None:
     path.write_bytes(b'{"id": "half\n' + path.read_bytes())
 
     assert [type(one) for one in inbox.read()] == [Feedback]
+
+
+def test_a_day_that_goes_while_it_is_read_hides_no_other(
+    client: Client, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(client)
+    there = list(inbox.folder.glob("*.jsonl"))
+    monkeypatch.setattr(Path, "glob", lambda *_: iter([inbox.folder / "2020-01-01-feedback.jsonl", *there]))
+
+    assert len(list(inbox.read())) == 1

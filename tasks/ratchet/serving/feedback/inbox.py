@@ -51,7 +51,11 @@ class Inbox:
     def read(self) -> Iterator[Feedback]:
         """All that is kept. A line that is broken, or of another version, is told and left out."""
         for path in sorted(self._files()):
-            for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+            try:
+                lines = path.read_bytes().splitlines()
+            except FileNotFoundError:  # its time was over just now
+                continue
+            for number, line in enumerate(lines, start=1):
                 try:
                     yield Feedback.model_validate_json(line)
                 except ValidationError:
