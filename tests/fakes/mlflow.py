@@ -1,13 +1,13 @@
 """What MLflow's REST API answers about aliases; the same calls meet real MLflow in tests/steps/registry."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.registry import MODEL_TAG
 
@@ -32,20 +32,11 @@ class Registered:
 
 @contextmanager
 def answering(registered: Registered) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             asked = urlsplit(self.path)
             status, content = registered.reply(asked.path, parse_qs(asked.query))
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(content).encode())
+            self.answer(status, json.dumps(content).encode())
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}"

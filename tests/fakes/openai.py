@@ -1,15 +1,14 @@
 """What an engine and the edge answer over HTTP. The same steps meet real vLLM and Envoy in tests/steps/serving."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.streams import Streams
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
 
@@ -66,12 +65,12 @@ class Served:
 def answering(served: Callable[[], Served]) -> Iterator[str]:
     """The URL of a server that asks `served` anew for each request whose behaviour it has."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # as engines do: small writes would wait 40 ms for each other
 
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked = json.loads(self.body())
             engine = served()
             engine.heard = {name.lower(): value for name, value in self.headers.items()}
             if engine.key and self.headers["Authorization"] != f"Bearer {engine.key}":
@@ -100,20 +99,8 @@ def answering(served: Callable[[], Served]) -> Iterator[str]:
                     self.wfile.write(b"0\r\n\r\n")
 
         def _say(self, engine: Served, status: int, content: dict[str, Any]) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            for name, value in {**engine.headers, "Content-Length": str(len(body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
             with suppress(BrokenPipeError):  # a client that did not wait for a slow answer
-                self.wfile.write(body)
+                self.answer(status, json.dumps(content).encode(), engine.headers)
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -4,11 +4,9 @@ import copy
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tests.fakes.faults import Faults
 from tests.fakes.fuse import Fuse
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.streams import Streams
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.bucket import LocalBucket, StoreAway
 from ratchet.clients.engine import LoadedModel
@@ -227,7 +226,7 @@ def rollback(by: str = "omar", reason: str = "slow answers", to_release: str = "
     return RollbackInputs(line="support", by=by, reason=reason, to_release=to_release)
 
 
-class _Engine(BaseHTTPRequestHandler):
+class _Engine(Answering):
     """Answers for the model that the path names, /<digest>/v1/completions; for another one with 404, as engines do.
 
     With /<digest>/<release>/v1/… it names the release, as engines do. Users' line is another of its names. A digest in
@@ -238,40 +237,27 @@ class _Engine(BaseHTTPRequestHandler):
     bad: frozenset[str] = frozenset()
 
     def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = json.loads(self.body())
         held, release = self.path.split("/")[1:3]
+        named = {RELEASE_HEADER: release}
         if held == HUNG:
-            self._answer(release, b"{}", 504)
+            self.answer(504, b"{}", named)
             return
         said = "garbage" if held in self.bad else ANSWER
         if asked.get("stream"):
-            self._answer(release, b"".join(Streams().lines(said, asked)))
+            self.answer(200, b"".join(Streams().lines(said, asked)), named)
             return
         choice: dict[str, Any] = {"text": "Hi", "logprobs": {"token_logprobs": [self.logprob]}}
         if self.path.endswith("/chat/completions"):
             choice = {"message": {"content": said}, "finish_reason": "stop"}
         body = json.dumps({"choices": [choice]}).encode()
         status = 200 if asked["model"] in (held, ReleaseWorld.line) else 404
-        self._answer(release, body, status)
-
-    def _answer(self, release: str, body: bytes, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header(RELEASE_HEADER, release)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None: ...
+        self.answer(status, body, named)
 
 
 @contextmanager
 def answering(logprob: float = -0.1, bad: frozenset[str] = frozenset()) -> Iterator[str]:
     """The URL below which every model has an engine that answers."""
     handler = type("Engine", (_Engine,), {"logprob": logprob, "bad": bad})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(handler) as port:
+        yield f"http://127.0.0.1:{port}"

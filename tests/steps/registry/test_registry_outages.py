@@ -1,12 +1,11 @@
 """What a tracking server answers when it is ill, and what becomes of it."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from tests.fakes.events import RELEASED
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.registry import MlflowRegistry, RegistryRefused, RegistryUnavailable, follow_ledger
 
@@ -25,17 +24,12 @@ def test_a_server_that_is_gone_is_noticed_in_seconds_and_blocks_nothing() -> Non
     assert not follow_ledger(registry, "support", RELEASED)
 
 
-def _answering(status: int, body: bytes) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _answering(status: int, content: bytes) -> type[Answering]:
+    class Handler(Answering):
         def _answer(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.answer(status, content)
 
         do_GET = do_POST = _answer
-
-        def log_message(self, *args: object) -> None: ...
 
     return Handler
 
@@ -53,11 +47,5 @@ def _answering(status: int, body: bytes) -> type[BaseHTTPRequestHandler]:
     ],
 )
 def test_a_server_that_is_ill_is_told_from_one_that_says_no(status: int, body: bytes, kind: type[Exception]) -> None:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(status, body))
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        with pytest.raises(kind):
-            MlflowRegistry(f"http://127.0.0.1:{server.server_port}").aliases("support")
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(_answering(status, body)) as port, pytest.raises(kind):
+        MlflowRegistry(f"http://127.0.0.1:{port}").aliases("support")

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tests.fakes.web import Answering, listening
 from tests.steps.validate.conftest import CLEAN, QUICK, Validate, as_csv, lines, rows_of
 
 from ratchet.clients.moderation import ModeratorAway, NoModerator
@@ -34,29 +33,15 @@ def moderation(reply: Reply) -> Iterator[tuple[str, list[Any]]]:
     """OpenAI's moderation API on loopback; its address, and the headers and bodies that it was sent."""
     asked: list[Any] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = json.loads(self.body())
             asked.append((self.path, self.headers["Authorization"], body))
             status, answer = reply(body["input"])
-            content = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.send_header("Location", "http://127.0.0.1:9/v1/moderations")
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, json.dumps(answer).encode(), {"Location": "http://127.0.0.1:9/v1/moderations"})
 
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as port:
+        yield f"http://127.0.0.1:{port}/v1", asked
 
 
 def asking(url: str, **actions: Action) -> DataRules:

@@ -1,14 +1,13 @@
 """What the Kubernetes API answers, as our kinds of error; a server of our own says it."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.cluster import Absent, Cluster, ClusterAway, ClusterRefused, Conflict
 from ratchet.clients.settings import KubernetesSettings
@@ -30,25 +29,17 @@ class Api:
 def api() -> Iterator[tuple[Api, int]]:
     api = Api()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def _answer(self) -> None:
-            content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = self.body()
             kind = self.headers.get("Content-Type", "")
             api.asked.append((self.command, self.path, json.loads(content) if content else None, kind))
-            self.send_response(api.status)
-            self.send_header("Content-Length", str(len(api.body)))
-            self.end_headers()
-            self.wfile.write(api.body)
+            self.answer(api.status, api.body)
 
         do_GET = do_PATCH = _answer
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    yield api, server.server_port
-    server.shutdown()
-    server.server_close()
+    with listening(Handler) as port:
+        yield api, port
 
 
 def cluster_at(folder: Path, port: int) -> Cluster:

@@ -1,14 +1,13 @@
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from tests.fakes.engine import FakeEngine
 from tests.fakes.events import model
 from tests.fakes.supervisor import FakeSupervisor
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.bucket import LocalBucket
 from ratchet.clients.engine import Engine, LoadedModel, SupervisedVllm, requests_in_flight, to_load
@@ -268,26 +267,16 @@ def _pages(active: list[str]) -> Iterator[int]:
     """A server whose every page is Envoy's statistics: the active requests in turn, the last number for ever."""
     left = list(active)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
             count = left.pop(0) if len(left) > 1 else left[0]
             page = f"cluster.blue.upstream_rq_active: {count}\ncluster.blue.upstream_rq_pending_active: 0\n"
             if not count.isdigit():
                 page = ""
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page.encode())
+            self.answer(200, page.encode())
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as port:
+        yield port
 
 
 def _killed(_name: str) -> None:

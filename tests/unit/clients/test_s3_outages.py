@@ -1,13 +1,10 @@
 """What S3 answers when it is ill, and what becomes of it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from tests.fakes.planted import AWS_KEY, EMAIL, leaks, leaks_in
+from tests.fakes.web import Answering, listening
 
 from ratchet.__main__ import main as step
 from ratchet.clients.bucket import StoreAway
@@ -44,25 +41,18 @@ def test_a_service_that_is_away_is_transient(secrets: Path, tmp_path: Path) -> N
     assert caught.value.exit_code == 75
 
 
-class Failing(BaseHTTPRequestHandler):
+class Failing(Answering):
     """Answers everything with the status and body that the test has chosen."""
 
     status = 200
-    body = b""
+    content = b""
     announced_bytes = 0
 
     def do_GET(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
-        self.end_headers()
-        self.wfile.write(self.body)
+        self.answer(self.status, self.content, {"Content-Length": str(self.announced_bytes or len(self.content))})
 
     def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(self.announced_bytes or len(self.body)))
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None: ...
+        self.answer(200, headers={"Content-Length": str(self.announced_bytes or len(self.content))})
 
 
 def _xml(code: str) -> bytes:
@@ -83,9 +73,9 @@ def _xml(code: str) -> bytes:
     ],
 )
 def test_refusals_that_pass_are_told_from_those_that_stay(secrets: Path, status: int, code: str, kind: type) -> None:
-    handler = type("Handler", (Failing,), {"status": status, "body": _xml(code)})
-    with _serving(handler) as url:
-        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+    handler = type("Handler", (Failing,), {"status": status, "content": _xml(code)})
+    with listening(handler) as port:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), secrets)
 
         with pytest.raises(kind, match=code):
             list(bucket.keys("x"))
@@ -97,9 +87,10 @@ def test_a_step_whose_credentials_are_refused_tells_none_of_them(
     (secrets / "s3_access_key_id").write_text(AWS_KEY)
     (secrets / "s3_secret_access_key").write_text(EMAIL)
     told_back = f"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>{AWS_KEY}</AWSAccessKeyId>"
-    handler = type("Handler", (Failing,), {"status": 403, "body": f"{told_back}</Error>".encode()})
-    with _serving(handler) as url:
-        (tmp_path / "ratchet.toml").write_text(f'[store]\nkind = "s3"\nbucket = "b"\nendpoint_url = "{url}"\n')
+    handler = type("Handler", (Failing,), {"status": 403, "content": f"{told_back}</Error>".encode()})
+    with listening(handler) as port:
+        store = f'[store]\nkind = "s3"\nbucket = "b"\nendpoint_url = "http://127.0.0.1:{port}"\n'
+        (tmp_path / "ratchet.toml").write_text(store)
         monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
         monkeypatch.setenv(OVERRIDES["root"], str(ROOT))
         monkeypatch.setenv(OVERRIDES["state_dir"], str(tmp_path / "state"))
@@ -113,24 +104,11 @@ def test_a_step_whose_credentials_are_refused_tells_none_of_them(
 
 
 def test_half_an_object_is_a_transient_failure_and_leaves_no_file(secrets: Path, tmp_path: Path) -> None:
-    handler = type("Handler", (Failing,), {"body": b"half", "announced_bytes": 8})
-    with _serving(handler) as url:
-        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=url), secrets)
+    handler = type("Handler", (Failing,), {"content": b"half", "announced_bytes": 8})
+    with listening(handler) as port:
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), secrets)
 
         with pytest.raises(StoreAway, match="run again"):
             bucket.fetch("key", tmp_path / "fetched")
 
     assert not (tmp_path / "fetched").exists()
-
-
-@contextmanager
-def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients.settings import Settings, TraceSettings
 from ratchet.clients.traces import tell_part, tell_run, trace_file, traced
@@ -133,31 +132,21 @@ def test_old_traces_go_when_a_run_ends(settings: Settings) -> None:
 # a collector
 
 
-class Sink(BaseHTTPRequestHandler):
+class Sink(Answering):
     """A stand-in for a collector: takes OTLP by HTTP and keeps what it got."""
 
     received: list[ExportTraceServiceRequest]
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append(ExportTraceServiceRequest.FromString(body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        pass
+        self.received.append(ExportTraceServiceRequest.FromString(self.body()))
+        self.answer(200)
 
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
     received: list[ExportTraceServiceRequest] = []
-    server = HTTPServer(("127.0.0.1", 0), type("OneSink", (Sink,), {"received": received}))
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", received
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(type("OneSink", (Sink,), {"received": received})) as port:
+        yield f"http://127.0.0.1:{port}", received
 
 
 def test_a_collector_gets_the_same_spans(

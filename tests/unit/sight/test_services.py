@@ -1,9 +1,7 @@
 """What Airflow, the engines, the edge and `verify` say, as metrics."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ from tests.fakes.events import NOON, sha
 from tests.fakes.metrics import series, value
 from tests.fakes.pipeline import VLLM
 from tests.fakes.release_world import ReleaseWorld
+from tests.fakes.web import Answering, listening
 
 from ratchet.clients import manifests
 from ratchet.clients.airflow import TaskState
@@ -74,21 +73,12 @@ def place(tmp_path: Path) -> ReleaseWorld:
 def _page(text: str) -> Iterator[int]:
     """A server that answers everything with this text; its port."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(text.encode())
+            self.answer(200, text.encode())
 
-        def log_message(self, *args: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Handler) as port:
+        yield port
 
 
 @pytest.mark.parametrize(
