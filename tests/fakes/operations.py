@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes import releases
 from tests.fakes.events import model, promotion, sha
 from tests.fakes.fuse import Killed
+from tests.fakes.records import version
 from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.bake import run as bake
-from ratchet.core.datasets import DatasetVersion
 from ratchet.drill import run as drill
 from ratchet.promote import run as promote
 from ratchet.resolve import run as resolve
@@ -86,18 +85,7 @@ def release_c(place: ReleaseWorld) -> None:
 def submit(place: ReleaseWorld) -> None:
     place.world.store.create("bases/tiny.json", model("tiny"))
     rows = place.world.store.put_bytes(b'{"id":"1","text":"t","label":"y"}\n')
-    made = DatasetVersion(
-        dataset="tickets",
-        seq=0,
-        rows=rows,
-        num_rows=1,
-        num_quarantined=0,
-        uploads=(rows,),
-        receipt=rows,
-        at=datetime(2026, 1, 5, tzinfo=UTC),
-        by="mia",
-    )
-    place.world.datasets("tickets").append(lambda versions: made)
+    place.world.datasets("tickets").append(lambda versions: version(rows))
 
 
 def resolve_it(place: ReleaseWorld) -> Any:

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import Metric
 from tests.fakes.events import event, sha
+from tests.fakes.records import drill, notice, version
 
 from ratchet.clients.airflow import TaskState
 from ratchet.core.datasets import DatasetVersion
-from ratchet.core.drills import Drill
-from ratchet.core.notices import Notice
 from ratchet.core.refs import FileRef, blob_uri
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState, first_state, switched_to
@@ -104,9 +103,9 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
         for dag, names in tasks.items()
     ]
     return Pipeline(
-        ledger.LedgerFacts(LINE, events, [_asked(now)], now, WEEK.total_seconds(), 2 * 86_400),
+        ledger.LedgerFacts(LINE, events, [notice(now)], now, WEEK.total_seconds(), 2 * 86_400),
         router.RouterFacts(LINE, state),
-        drills.DrillFacts(LINE, [_drill(weeks[-1])], events, WEEK.total_seconds()),
+        drills.DrillFacts(LINE, [drill(at=weeks[-1])], events, WEEK.total_seconds()),
         datasets.DatasetFacts(
             LINE, [_version(weeks[-1])], [datasets.Upload(100, 97, 3, {"text_length": 3}, [shift]) for _ in weeks]
         ),
@@ -128,7 +127,7 @@ def troubled(now: datetime) -> Pipeline:
     long_ago = now - timedelta(days=100)
     gone = [entry.model_copy(update={"at": long_ago}) for entry in well.ledger.events]
     given_up = event("aborted", "c", at=now)
-    notices = [_asked(long_ago).model_copy(update={"rejects_at": now + WEEK})]
+    notices = [notice(long_ago).model_copy(update={"rejects_at": now + WEEK})]
     bad = datasets.Upload(100, 60, 40, {"text_length": 40}, [{"feature": "label", "psi": 0.4, "js": 0.3, "limit": 0.2}])
     failed = {"dag_run_id": "r", "state": "failed", "start_date": now.isoformat()}
     red = [
@@ -138,7 +137,7 @@ def troubled(now: datetime) -> Pipeline:
     return replace(
         well,
         ledger=replace(well.ledger, events=[*gone, given_up], notices=notices),
-        drills=replace(well.drills, drills=[_drill(long_ago)]),
+        drills=replace(well.drills, drills=[drill(at=long_ago)]),
         datasets=replace(well.datasets, uploads=[*well.datasets.uploads, bad]),
         production=production.ProductionFacts(LINE, [Row("router", "differs", "a", "b", "there")]),
         runs=runs.RunFacts(LINE, red),
@@ -156,45 +155,6 @@ def _story(weeks: list[datetime]) -> tuple[list[LedgerEvent], RouterState]:
     return [entry.model_copy(update={"seq": seq}) for seq, entry in enumerate(events)], state
 
 
-def _asked(at: datetime) -> Notice:
-    return Notice(
-        line=LINE,
-        moment="asked",
-        at=at,
-        run_id="next",
-        release_id="next",
-        approvers=("mia",),
-        page="p",
-        asked_at=at,
-        rejects_at=at + timedelta(days=3),
-    )
-
-
 def _version(at: datetime) -> DatasetVersion:
     rows = FileRef(uri=blob_uri(sha("rows")), sha256=sha("rows"), bytes=1)
-    return DatasetVersion(
-        dataset=LINE,
-        seq=0,
-        rows=rows,
-        num_rows=776,
-        num_quarantined=24,
-        uploads=(rows,),
-        receipt=rows,
-        at=at,
-        by="mia",
-    )
-
-
-def _drill(at: datetime) -> Drill:
-    return Drill(
-        line=LINE,
-        at=at,
-        release_id="a",
-        model_sha256=sha("a"),
-        colour="blue",
-        cold_start=False,
-        ready_seconds=0.5,
-        switch_seconds=0.01,
-        num_golden=2,
-        num_agreed=2,
-    )
+    return version(rows, dataset=LINE, num_rows=776, num_quarantined=24, at=at)

@@ -3,7 +3,7 @@
 One release is staged at a time (`max_active_runs=1`), so nothing is staged while another command is half done.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from tests.fakes.events import promotion
 from tests.fakes.faults import seeded
 from tests.fakes.fuse import Killed
 from tests.fakes.memory import memory_folder
-from tests.fakes.release_world import ReleaseWorld, answering
+from tests.fakes.release_world import ReleaseWorld
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.releases import Colour
@@ -242,15 +242,11 @@ def _ends_in_words(act: Callable[[], object]) -> None:
         invariants.failure_is_mapped(error)
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.mark.timeout(900)
-def test_no_story_of_commands_and_faults_leaves_users_badly_served(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Line, "url", url)
+def test_no_story_of_commands_and_faults_leaves_users_badly_served(
+    engines_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Line, "url", engines_url)
     for module in ("clients.probe", "stage.ready"):
         monkeypatch.setattr(f"ratchet.{module}.POLL_SECONDS", 0.001)
     monkeypatch.setattr("ratchet.clients.way_back.READY_TIMEOUT_SECONDS", 0.0)

@@ -1,7 +1,6 @@
 """A canary as it is lived: good and bad candidates, deaths at every moment, and people who come between."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,21 +8,20 @@ import pytest
 from tests.fakes.events import evidence, promotion, sha
 from tests.fakes.faults import Call, only
 from tests.fakes.fuse import Killed
-from tests.fakes.release_world import ANSWER, ReleaseWorld, answering, loaded
+from tests.fakes.release_world import ReleaseWorld, answering, loaded
 from tests.fakes.release_world import rollback as going_back
+from tests.fakes.releases import with_canary_of
 
 from ratchet.clients.router import MovedMeanwhile, Traffic
 from ratchet.clients.settle import author, end_canary
 from ratchet.core.errors import TerminalError
-from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, TaskReport, sample_id
 from ratchet.core.rollout import with_canary
 from ratchet.promote import run as promote
-from ratchet.promote.contract import Canary, CanarySettings, PromoteInputs, PromoteOutputs
+from ratchet.promote.contract import CanarySettings, PromoteOutputs
 from ratchet.rollback import run as rollback
 from ratchet.unload.contract import UnloadInputs
 from ratchet.unload.run import run as unload
 
-ROWS = [{"id": str(number), "prompt": f"Label: {number}", "answer": ANSWER} for number in range(4)]
 SETTINGS = CanarySettings(
     steps=(10, 50),
     step_seconds=0.02,
@@ -37,20 +35,14 @@ MOMENTS = range(16)
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def bad_url() -> Iterator[str]:
     with answering(bad=frozenset({sha("b")})) as running:
         yield running
 
 
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
-    return ReleaseWorld(tmp_path, url)
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
+    return ReleaseWorld(tmp_path, engines_url)
 
 
 @pytest.fixture
@@ -59,34 +51,12 @@ def bad(tmp_path: Path, bad_url: str) -> ReleaseWorld:
     return ReleaseWorld(tmp_path, bad_url)
 
 
-def inputs(place: ReleaseWorld, settings: CanarySettings = SETTINGS) -> PromoteInputs:
-    store = place.world.store
-    task = TaskReport(
-        name="intent",
-        version="1",
-        config_sha256=sha("config"),
-        data_sha256=sha("data"),
-        sample_ids=tuple(map(sample_id, ROWS)),
-        metrics=(MetricSamples(name="exact_match", higher_is_better=True, values=(1.0,) * len(ROWS)),),
-        answers=(ANSWER,) * len(ROWS),
-    )
-    plan = MeasuringPlan(engine="test", dtype="float32", batch_size=1, seed=0)
-    report = EvalReport(model_sha256=sha("b"), chat_template_sha256=sha("t"), plan=plan, tasks=(task,))
-    canary = Canary(
-        settings=settings,
-        prompts=store.put_bytes("\n".join(map(json.dumps, ROWS)).encode()),
-        candidate_report=store.put_bytes(report.canonical_json()),
-        task="intent",
-    )
-    return promotion().model_copy(update={"canary": canary})
-
-
 def _promote(place: ReleaseWorld, settings: CanarySettings = SETTINGS) -> PromoteOutputs:
-    return promote.run(inputs(place, settings), place.world)
+    return promote.run(with_canary_of(place, promotion(), settings), place.world)
 
 
 def _die_at(place: ReleaseWorld, moment: int) -> bool:
-    asked = inputs(place)
+    asked = with_canary_of(place, promotion(), SETTINGS)
     place.fuse.set(moment)
     try:
         promote.run(asked, place.world)

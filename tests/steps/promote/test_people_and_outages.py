@@ -1,6 +1,5 @@
 """Faults with a name: people who come too late or all at once, clocks, edited files, services that are down."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from tests.fakes import operations, releases
 from tests.fakes.events import evidence, model, promotion, sha
 from tests.fakes.faults import Call, only
 from tests.fakes.invariants import check_always, check_settled
-from tests.fakes.release_world import ReleaseWorld, answering, loaded
+from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 from tests.fakes.threads import at_once
 
@@ -30,15 +29,9 @@ from ratchet.stage import run as stage
 NUM_AT_ONCE = 4
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
-    return ReleaseWorld(tmp_path, url)
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
+    return ReleaseWorld(tmp_path, engines_url)
 
 
 @pytest.fixture

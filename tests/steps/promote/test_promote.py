@@ -1,13 +1,13 @@
 """Promotion as it is lived: every moment at which the process can die, every outage, every second click."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.fakes.events import model, promotion, sha
 from tests.fakes.fuse import Killed
-from tests.fakes.release_world import ReleaseWorld, answering, loaded
+from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.bucket import StoreAway
@@ -21,15 +21,9 @@ from ratchet.rollback import run as rollback
 MOMENTS = range(12)
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
-    return ReleaseWorld(tmp_path, url)
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
+    return ReleaseWorld(tmp_path, engines_url)
 
 
 def _die_at(place: ReleaseWorld, moment: int, act: Callable[[], object]) -> bool:

@@ -1,7 +1,6 @@
 """What resolve finds, what it mends, and when it says that there is nothing to do."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from tests.fakes.costs import done, rates
 from tests.fakes.costs import run as a_run
 from tests.fakes.events import model, promotion, sha
 from tests.fakes.fuse import Killed
-from tests.fakes.release_world import ReleaseWorld, answering
+from tests.fakes.records import version
+from tests.fakes.release_world import ReleaseWorld
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.core.budget import Budget, OverBudget
@@ -25,15 +25,9 @@ from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.rollback import run as rollback
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
-    made = ReleaseWorld(tmp_path, url)
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
+    made = ReleaseWorld(tmp_path, engines_url)
     made.world.store.create("bases/tiny.json", model("tiny"))
     return made
 
@@ -41,20 +35,9 @@ def place(tmp_path: Path, url: str) -> ReleaseWorld:
 def _submit(place: ReleaseWorld, ids: list[str]) -> DatasetVersion:
     lines = "".join(json.dumps({"id": i, "text": f"text {i}", "label": "y"}) + "\n" for i in ids)
     rows = place.world.store.put_bytes(lines.encode())
-    made = DatasetVersion(
-        dataset="tickets",
-        seq=0,
-        rows=rows,
-        num_rows=len(ids),
-        num_quarantined=0,
-        uploads=(rows,),
-        receipt=rows,
-        at=datetime(2026, 1, 5, tzinfo=UTC),
-        by="mia",
-    )
-    version = place.world.datasets("tickets").append(lambda versions: made)
-    assert version is not None
-    return version
+    added = place.world.datasets("tickets").append(lambda versions: version(rows, num_rows=len(ids)))
+    assert added is not None
+    return added
 
 
 def _resolve(place: ReleaseWorld, min_new_examples: int = 1, recipe: str = "recipe", **money: Any) -> ResolveOutputs:

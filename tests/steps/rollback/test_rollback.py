@@ -1,12 +1,11 @@
 """The way back as it is lived: everything else down, engines gone, the process killed, the button pressed twice."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.fakes.events import evidence, model, parts, promotion, sha
 from tests.fakes.fuse import Killed
-from tests.fakes.release_world import ReleaseWorld, answering, loaded
+from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.clients.bucket import StoreAway
@@ -20,16 +19,10 @@ from ratchet.rollback import run as rollback
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
     """Release "b" is live on green; "a" waits on blue."""
-    made = ReleaseWorld(tmp_path, url)
+    made = ReleaseWorld(tmp_path, engines_url)
     promote.run(promotion(), made.world)
     made.switch.history.clear()
     return made
@@ -99,8 +92,8 @@ def test_naming_the_release_that_is_live_changes_nothing(place: ReleaseWorld) ->
     assert place.switch.history == []
 
 
-def test_from_the_first_release_there_is_no_way_back(tmp_path: Path, url: str) -> None:
-    place = ReleaseWorld(tmp_path, url)
+def test_from_the_first_release_there_is_no_way_back(tmp_path: Path, engines_url: str) -> None:
+    place = ReleaseWorld(tmp_path, engines_url)
 
     with pytest.raises(NothingPrevious, match="it is the first release"):
         _roll_back(place)

@@ -4,21 +4,26 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from tests.fakes.openai import Served, answering
 from tests.steps.serving.conftest import ROOT, free_ports
 
+from ratchet.clients.edge_keys import FILE, add_key, own_key
 from ratchet.clients.openai import COLOUR_HEADER
 from ratchet.clients.router import CONVERSATION_HEADER, EnvoyRouter
 from ratchet.clients.settings import Settings, load
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState
 from ratchet.local import edge
+
+CHAT = "/v1/chat/completions"
+HELLO = {"model": "support", "messages": [{"role": "user", "content": "Hello"}]}
 
 
 @dataclass
@@ -32,11 +37,37 @@ class Place:
 
     def ask(self, conversation: str | None = None) -> httpx.Response:
         headers = {CONVERSATION_HEADER: conversation} if conversation else {}
-        asked = {"model": "support", "messages": [{"role": "user", "content": "Hello"}]}
-        return httpx.post(f"{self.router.url()}/v1/chat/completions", json=asked, headers=headers, timeout=10.0)
+        return self.post(CHAT, HELLO, headers=headers)
 
     def colour_of(self, conversation: str) -> str:
         return self.ask(conversation).headers[COLOUR_HEADER]
+
+    def post(self, path: str, body: Any, key: str = "", headers: Mapping[str, str] | None = None) -> httpx.Response:
+        bearer = {"Authorization": f"Bearer {key}"} if key else {}
+        return httpx.post(f"{self.router.url()}{path}", json=body, headers={**bearer, **(headers or {})}, timeout=20.0)
+
+    def give_key(self, name: str) -> str:
+        """A new key, once the edge knows it. A name of its own for each test: what a key spent is not forgotten."""
+        key = add_key(self.settings, name)
+        edge.write_own_keys(self.settings)
+        own = own_key(self.settings)
+        eventually(lambda: (self._status(), self._status(own)) == (401, 200))
+        return key
+
+    def let_everybody_in(self) -> None:
+        (self.settings.secrets / FILE).unlink(missing_ok=True)
+        edge.write_own_keys(self.settings)
+        eventually(lambda: self._status() == 200)
+
+    def _status(self, key: str = "") -> int:
+        return self.post(CHAT, HELLO, key).status_code
+
+
+def eventually(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -56,7 +87,7 @@ def edge_before(engines: dict[Colour, Served], table: str = "", **closed: int) -
         process = stack.enter_context(subprocess.Popen(edge.command(settings), stdout=log, stderr=subprocess.DEVNULL))
         stack.callback(process.terminate)
         place = Place(settings, EnvoyRouter(settings.state / "router", settings.ports), engines)
-        _wait_listening(place)
+        eventually(lambda: _listens(place))
         yield place
 
 
@@ -68,13 +99,9 @@ def _settings(folder: Path, ports: dict[str, int], table: str) -> Settings:
     return load(config)
 
 
-def _wait_listening(place: Place) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            httpx.get(f"{place.router.url()}/health", timeout=1.0)
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+def _listens(place: Place) -> bool:
+    try:
+        httpx.get(f"{place.router.url()}/health", timeout=1.0)
+    except httpx.TransportError:
+        return False
+    return True

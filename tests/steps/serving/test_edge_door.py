@@ -2,8 +2,7 @@
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,9 +12,9 @@ from tests.fakes.events import sha
 from tests.fakes.openai import Served
 from tests.fakes.streams import Streams
 from tests.steps.serving.conftest import free_ports
-from tests.steps.serving.edge_place import Place, edge_before
+from tests.steps.serving.edge_place import CHAT, Place, edge_before, eventually
 
-from ratchet.clients.edge_keys import FILE, OWN, add_key, own_key, remove_key
+from ratchet.clients.edge_keys import FILE, OWN, own_key, remove_key
 from ratchet.core.rollout import first_state
 from ratchet.local.edge import write_own_keys
 
@@ -38,36 +37,21 @@ def place(running: Place) -> Iterator[Place]:
     """Open, before an engine that nobody asked yet."""
     running.engines["blue"] = Served(models={"support"}, headers={"x-ratchet-colour": "blue", "x-model-release": "a"})
     yield running
-    (running.settings.secrets / FILE).unlink(missing_ok=True)
-    write_own_keys(running.settings)
-    eventually(lambda: ask(running).status_code == 200)
+    running.let_everybody_in()
 
 
 def give_key(place: Place, name: str) -> str:
-    """A new key, once the edge knows it. A name of its own for each test: what a key spent is not forgotten."""
-    key = add_key(place.settings, name)
-    write_own_keys(place.settings)
-    own = own_key(place.settings)
-    eventually(lambda: ask(place).status_code == 401 and ask(place, own).status_code == 200)
+    key = place.give_key(name)
     place.engines["blue"].num_asked = 0
     return key
 
 
 def ask(place: Place, key: str = "", stream: bool = False, **more: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    body = {"model": "support", "messages": HELLO, "stream": stream, **more}
-    return httpx.post(f"{place.router.url()}/v1/chat/completions", json=body, headers=headers, timeout=10.0)
+    return place.post(CHAT, {"model": "support", "messages": HELLO, "stream": stream, **more}, key)
 
 
 def official(place: Place, key: str) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{place.router.url()}/v1", api_key=key, max_retries=0)
-
-
-def eventually(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # keys

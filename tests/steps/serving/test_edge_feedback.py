@@ -3,8 +3,7 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,15 @@ import httpx
 import pytest
 from tests.fakes.events import sha
 from tests.fakes.openai import Served
-from tests.steps.serving.edge_place import Place, edge_before
+from tests.steps.serving.edge_place import CHAT, HELLO, Place, edge_before, eventually
 
-from ratchet.clients.edge_keys import FILE, add_key, own_key
 from ratchet.core.feedback import Feedback
 from ratchet.core.rollout import first_state
-from ratchet.local.edge import write_own_keys
 from ratchet.serving.feedback.inbox import inbox_of
 
 pytestmark = pytest.mark.timeout(120)
 
 ON_A, ON_B = first_state("blue", "a", sha("a"), seq=0), first_state("green", "b", sha("b"), seq=1)
-HELLO = [{"role": "user", "content": "Hello"}]
 
 
 @pytest.fixture(scope="module")
@@ -51,40 +47,19 @@ def running() -> Iterator[Place]:
 def place(running: Place) -> Iterator[Place]:
     running.go(ON_A)
     yield running
-    (running.settings.secrets / FILE).unlink(missing_ok=True)
-    write_own_keys(running.settings)
-    eventually(lambda: ask(running).status_code == 200)
-
-
-def give_key(place: Place, name: str) -> str:
-    key = add_key(place.settings, name)
-    write_own_keys(place.settings)
-    eventually(lambda: ask(place).status_code == 401 and ask(place, own_key(place.settings)).status_code == 200)
-    return key
-
-
-def post(place: Place, path: str, body: dict[str, Any], key: str = "") -> httpx.Response:
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    return httpx.post(f"{place.router.url()}{path}", json=body, headers=headers, timeout=20.0)
+    running.let_everybody_in()
 
 
 def ask(place: Place, key: str = "") -> httpx.Response:
-    return post(place, "/v1/chat/completions", {"model": "support", "messages": HELLO}, key)
+    return place.post(CHAT, HELLO, key)
 
 
 def send(place: Place, key: str = "", **fields: Any) -> httpx.Response:
-    return post(place, "/v1/feedback", {"rating": "down", **fields}, key)
+    return place.post("/v1/feedback", {"rating": "down", **fields}, key)
 
 
 def kept(place: Place, feedback_id: str) -> list[Feedback]:
     return [one for one in inbox_of(place.settings).read() if one.id == feedback_id]
-
-
-def eventually(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_what_is_said_right_after_an_answer_is_kept_with_the_release_that_gave_it(place: Place) -> None:
@@ -116,7 +91,7 @@ def test_after_a_switch_feedback_is_of_the_release_that_answered(place: Place) -
 
 
 def test_feedback_needs_a_key_and_only_who_asked_may_give_it(place: Place) -> None:
-    ann, bob = give_key(place, "ann"), give_key(place, "bob")
+    ann, bob = place.give_key("ann"), place.give_key("bob")
     answer = ask(place, ann).headers["x-request-id"]
 
     assert send(place, answer=answer).status_code == 401
@@ -128,7 +103,7 @@ def test_feedback_needs_a_key_and_only_who_asked_may_give_it(place: Place) -> No
 
 
 def test_a_key_that_says_too_much_waits(place: Place) -> None:
-    key = give_key(place, "cleo")
+    key = place.give_key("cleo")
     answer = ask(place, key).headers["x-request-id"]
 
     assert send(place, key, answer=answer).status_code == 202

@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 from tests.fakes.openai import Served, answering
 from tests.fakes.streams import Streams
 from tests.steps.serving.conftest import free_ports
+from tests.steps.serving.edge_place import eventually
 
 from ratchet.clients.edge_keys import FILE
 from ratchet.core.errors import TerminalError
@@ -78,13 +78,6 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=5.0).is_success
     except httpx.TransportError:
         return False
-
-
-def eventually(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_key_lets_in_and_limits_hold_as_on_a_laptop(running: Pod) -> None:

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from tests.fakes.events import sha
+from tests.fakes.records import drill, version
 
 from ratchet.cli import show
 from ratchet.cli.watch import Run
 from ratchet.clients.airflow import TaskState
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
-from ratchet.core.datasets import DatasetVersion
-from ratchet.core.drills import Drill
 from ratchet.validate.contract import Example, ReasonCount, ValidateOutputs
 
 
@@ -34,19 +32,9 @@ def test_before_the_first_drill_it_says_who_does_it(world: World) -> None:
 @pytest.mark.parametrize(("cold_start", "word"), [(False, "answered"), (True, "came up")])
 def test_the_newest_drill_is_told_with_its_age_and_seconds(world: World, cold_start: bool, word: str) -> None:
     for days, release in ((10, "a"), (3, "b")):
-        drill = Drill(
-            line="support",
-            at=datetime.now(UTC) - timedelta(days=days),
-            release_id=release,
-            model_sha256=sha(release),
-            colour="green",
-            cold_start=cold_start,
-            ready_seconds=0.42,
-            switch_seconds=0.0123,
-            num_golden=12,
-            num_agreed=12,
-        )
-        world.drills("support").append(lambda _, made=drill: made)
+        took = {"cold_start": cold_start, "ready_seconds": 0.42, "switch_seconds": 0.0123}
+        made = drill(at=datetime.now(UTC) - timedelta(days=days), release_id=release, colour="green", **took)
+        world.drills("support").append(lambda _, made=made: made)
 
     assert f"3 days ago: b on green {word} in 0.4 s, the switch takes 0.012 s" in _told(world)
 
@@ -86,20 +74,9 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
         changes=None,
         refusals=(),
     )
-    version = DatasetVersion(
-        dataset="support",
-        seq=0,
-        rows=ref,
-        num_rows=2,
-        num_quarantined=1,
-        uploads=(ref,),
-        receipt=ref,
-        at=datetime.now(UTC),
-        by="me",
-    )
     console = Console(record=True, width=100)
 
-    show.receipt(world, Path("[old] tick\x1b[2Jets.csv"), checked, version, console)
+    show.receipt(world, Path("[old] tick\x1b[2Jets.csv"), checked, version(ref, num_rows=2), console)
 
     (kept,) = (world.settings.state / "quarantine").iterdir()
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 from tests.fakes.events import event, evidence, sha
+from tests.fakes.records import version
 from tests.fakes.release_world import ReleaseWorld
 from tests.unit.report.evidence import folder
 
 from ratchet.cli.trace import Untraceable, show, trace
 from ratchet.clients import manifests
-from ratchet.core.datasets import DatasetVersion
 from ratchet.core.memo import Manifest
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
@@ -32,20 +32,10 @@ def place(tmp_path: Path, recipe: Recipe) -> ReleaseWorld:
     made = ReleaseWorld(tmp_path, "http://127.0.0.1:9")
     store = made.world.store
     train = store.put_bytes(b"rows")
-    version = DatasetVersion(
-        dataset=recipe.dataset,
-        seq=0,
-        rows=train.model_copy(update={"sha256": sha("data b")}),
-        num_rows=3,
-        num_quarantined=0,
-        uploads=(train,),
-        receipt=train,
-        at=AT,
-        by="dora",
-        file_name="monday.csv",
-        note="the monday export",
-    )
-    made.world.datasets(recipe.dataset).append(lambda _: version)
+    rows = train.model_copy(update={"sha256": sha("data b")})
+    monday = {"by": "dora", "file_name": "monday.csv", "note": "the monday export"}
+    tuned_on = version(rows, dataset=recipe.dataset, num_rows=3, uploads=(train,), **monday)
+    made.world.datasets(recipe.dataset).append(lambda _: tuned_on)
     told = {
         "release_id": "b",
         "adapter": folder("3").model_dump(),

@@ -1,12 +1,11 @@
 """`ratchet rollback --dry-run`: it says what would happen, and nothing happens."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from tests.fakes.events import evidence, promotion, sha
-from tests.fakes.release_world import ReleaseWorld, answering, loaded
+from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 
 from ratchet.cli.way_back import dry_run
@@ -17,16 +16,10 @@ from ratchet.core.rollout import switched_to
 from ratchet.rollback.contract import RollbackInputs
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with answering() as running:
-        yield running
-
-
 @pytest.fixture
-def place(tmp_path: Path, url: str) -> ReleaseWorld:
+def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
     """Release "b" is live on green; "a" waits on blue. MLflow is down, and there is no Airflow."""
-    made = ReleaseWorld(tmp_path, url)
+    made = ReleaseWorld(tmp_path, engines_url)
     for kind in ("promoting", "promoted"):
         made.say(kind, "b", evidence=promotion().evidence)
     assert made.switch.state is not None

@@ -1,9 +1,9 @@
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from tests.fakes.events import sha
+from tests.fakes.records import version
 from tests.fakes.threads import at_once
 
 from ratchet.clients.bucket import LocalBucket
@@ -19,11 +19,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def _version(content: str) -> DatasetVersion:
-    ref = FileRef(uri=f"store://{content}", sha256=sha(content), bytes=1)
-    at = datetime(2026, 1, 5, tzinfo=UTC)
-    return DatasetVersion(
-        dataset="tickets", seq=0, rows=ref, num_rows=1, num_quarantined=0, uploads=(ref,), receipt=ref, at=at, by="mia"
-    )
+    return version(FileRef(uri=f"store://{content}", sha256=sha(content), bytes=1))
 
 
 def test_a_dataset_has_a_journal_of_its_versions_with_the_same_chain(store: Store) -> None:

@@ -10,12 +10,11 @@ from tests.fakes.datasets import DATASET, hand_in
 from tests.fakes.events import NOON, evidence, sha
 from tests.fakes.metrics import Series, series, value
 from tests.fakes.pipeline import healthy
+from tests.fakes.records import drill, notice
 from tests.fakes.release_world import ReleaseWorld
 
 from ratchet.clients import manifests
-from ratchet.core.drills import Drill
 from ratchet.core.memo import ErrorRecord, Manifest
-from ratchet.core.notices import Notice
 from ratchet.core.rollout import with_canary
 from ratchet.sight import datasets, drills, ledger, router, work
 
@@ -30,20 +29,6 @@ def place(tmp_path: Path) -> ReleaseWorld:
 
 def _ledger(place: ReleaseWorld, now: datetime = NOON) -> Series:
     return series(ledger.families(ledger.gather(place.world, "support", now, WEEK, 2 * DAY)))
-
-
-def _notice(moment: str, at: datetime) -> Notice:
-    return Notice(
-        line="support",
-        moment=moment,
-        at=at,
-        run_id="r1",
-        release_id="c",
-        approvers=("mia",),
-        page="p",
-        asked_at=at,
-        rejects_at=at + timedelta(days=3),
-    )
 
 
 def test_production_is_as_old_as_its_first_day_even_after_a_roll_back(place: ReleaseWorld) -> None:
@@ -69,7 +54,7 @@ def test_a_promotion_is_under_way_until_it_ends_or_belongs_to_nobody(place: Rele
 
 
 def test_a_request_waits_from_when_it_was_sent_until_it_is_answered(place: ReleaseWorld) -> None:
-    place.world.notices("support").append(lambda _: _notice("asked", NOON))
+    place.world.notices("support").append(lambda _: notice(moment="asked", release_id="c", run_id="r1", at=NOON))
     waiting = _ledger(place, NOON + timedelta(hours=1))
     place.say("rejected", "c", at=NOON + timedelta(hours=2), note="no")
     answered = _ledger(place, NOON + timedelta(hours=3))
@@ -101,10 +86,7 @@ def test_a_drill_is_due_since_the_last_one_or_since_there_is_a_way_back(place: R
     for kind in ("promoting", "promoted"):
         place.say(kind, "b", at=NOON + timedelta(days=1), evidence=evidence("b"))
     promoted = seen()
-    done = {"line": "support", "release_id": "a", "model_sha256": sha("a"), "colour": "blue", "cold_start": False}
-    counts = {"ready_seconds": 0.5, "switch_seconds": 0.01, "num_golden": 2, "num_agreed": 2}
-    drill = Drill(at=NOON + timedelta(days=3), **done, **counts)
-    place.world.drills("support").append(lambda _: drill)
+    place.world.drills("support").append(lambda _: drill(at=NOON + timedelta(days=3)))
 
     assert value(never, "ratchet_drill_due_since_timestamp_seconds") is None
     assert value(promoted, "ratchet_drill_due_since_timestamp_seconds") == NOON.timestamp() + DAY
