@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.fakes.engine import FakeEngine
-from tests.fakes.events import event, model, sha
+from tests.fakes.events import event, evidence, model, sha
+from tests.fakes.mlflow import Registered
 from tests.fakes.openai import Served, answering
 from tests.fakes.router import FakeRouter
 
@@ -14,9 +15,9 @@ from ratchet.clients.engine import LoadedModel
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.evaluation import EvalReport, MeasuringPlan, MetricSamples, TaskReport, sample_id
-from ratchet.core.refs import FileRef
+from ratchet.core.refs import FileRef, FolderRef
 from ratchet.core.releases import Colour
-from ratchet.core.rollout import first_state
+from ratchet.core.rollout import first_state, switched_to
 
 TASK = "intent"
 ROWS = [{"id": f"r{number}", "prompt": f"Label: {number}", "answer": f"label_{number}"} for number in range(30)]
@@ -74,3 +75,18 @@ def serving_world(folder: Path) -> Iterator[ServingWorld]:
         }
         made.append(ServingWorld(folder, colours, urls, stack.enter_context(answering(behind_the_edge))))
         yield made[0]
+
+
+def goes_live(place: ServingWorld, registered: Registered, model: FolderRef, **bound: str) -> None:
+    """Release "b" was approved with that model and is live on green; "a", the base, waits on blue.
+
+    `bound`: what the approval binds beside the model.
+    """
+    approval = evidence("b").model_copy(update={"candidate_sha256": model.sha256, **bound})
+    for kind in ("approved", "promoting", "promoted"):
+        entry = event(kind, "b", model=model, evidence=approval)  # type: ignore[arg-type]
+        place.ledger.append(lambda events, entry=entry: entry)  # type: ignore[misc]
+    place.engine.held["green"] = LoadedModel(release_id="b", model=model)
+    place.green.models = {"support", "b", model.sha256}
+    place.router.state = switched_to(first_state("blue", "a", sha("a"), seq=0), "green", "b", model.sha256, seq=2)
+    registered.aliases = {"production": model.sha256, "previous": sha("a")}

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.fakes.events import event, evidence, sha
+from tests.fakes.events import event, evidence
 from tests.fakes.mlflow import Registered
 from tests.fakes.mlflow import answering as registry_answering
-from tests.fakes.serving_world import TASK, ServingWorld, serving_world
+from tests.fakes.serving_world import TASK, ServingWorld, goes_live, serving_world
 
-from ratchet.clients.engine import LoadedModel
 from ratchet.clients.settings import Settings
-from ratchet.core.rollout import first_state, swapped_back, switched_to
+from ratchet.core.rollout import swapped_back
 from ratchet.monitor.contract import MonitorInputs, MonitorOutputs
 from ratchet.monitor.decide import NotAsApproved, PromotionUnderWay
 from ratchet.monitor.run import NothingInProduction, run
@@ -36,14 +35,7 @@ def place(tmp_path: Path) -> Iterator[ServingWorld]:
         made.world.store.fetch_folder(model, tmp_path / ".ratchet" / "serving" / "models" / model.sha256)
         record = {"evidence": {"prompts": made.prompts.model_dump(), "candidate_report": made.report("b").model_dump()}}
         approved_on = made.world.store.put_bytes(json.dumps(record).encode()).sha256
-        bound = evidence("b").model_copy(update={"candidate_sha256": model.sha256, "report_sha256": approved_on})
-        for kind in ("approved", "promoting", "promoted"):
-            entry = event(kind, "b", model=model, evidence=bound)  # type: ignore[arg-type]
-            made.ledger.append(lambda events, entry=entry: entry)  # type: ignore[misc]
-        made.engine.held["green"] = LoadedModel(release_id="b", model=model)
-        made.green.models = {"support", "b", model.sha256}
-        made.router.state = switched_to(first_state("blue", "a", sha("a"), seq=0), "green", "b", model.sha256, seq=2)
-        registered.aliases = {"production": model.sha256, "previous": sha("a")}
+        goes_live(made, registered, model, report_sha256=approved_on)
         yield made
 
 

@@ -11,7 +11,7 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.events import event, evidence, sha
 from tests.fakes.mlflow import Registered
 from tests.fakes.mlflow import answering as registry_answering
-from tests.fakes.serving_world import ServingWorld, serving_world
+from tests.fakes.serving_world import ServingWorld, goes_live, serving_world
 
 from ratchet.cli.verify import as_json, show
 from ratchet.clients.bucket import LocalBucket
@@ -60,14 +60,7 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
         place.world.settings = Settings(root=tmp_path, tracking_uri=mlflow)
         made = Platform(place, registered, model)
         place.world.store.fetch_folder(model, made.files)
-        bound = evidence("b").model_copy(update={"candidate_sha256": model.sha256})
-        for kind in ("approved", "promoting", "promoted"):
-            entry = event(kind, "b", model=model, evidence=bound)  # type: ignore[arg-type]
-            place.ledger.append(lambda events, entry=entry: entry)  # type: ignore[misc]
-        place.engine.held["green"] = LoadedModel(release_id="b", model=model)
-        place.green.models = {"support", "b", model.sha256}
-        place.router.state = switched_to(first_state("blue", "a", sha("a"), seq=0), "green", "b", model.sha256, seq=2)
-        registered.aliases = {"production": model.sha256, "previous": sha("a")}
+        goes_live(place, registered, model)
         yield made
 
 

@@ -1,6 +1,5 @@
 """One list of promises for every bucket, kept by the local directory and by S3 (moto's real HTTP server)."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,35 +13,16 @@ from ratchet.clients.store import Store
 from ratchet.core.errors import TerminalError
 
 boto3 = pytest.importorskip("boto3")
-moto_server = pytest.importorskip("moto.server", reason="moto is installed with tests/requirements.txt")
 
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    running = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture
-def secrets(tmp_path: Path) -> Path:
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    (folder / "s3_access_key_id").write_text("key\n")
-    (folder / "s3_secret_access_key").write_text("secret\n")
-    return folder
-
-
-@pytest.fixture
-def s3(server: str, secrets: Path, request: pytest.FixtureRequest) -> S3Bucket:
+def s3(s3_url: str, s3_secrets: Path, request: pytest.FixtureRequest) -> S3Bucket:
     name = f"bucket-{abs(hash(request.node.nodeid))}"
-    _client(server).create_bucket(Bucket=name)
-    settings = StoreSettings(kind="s3", bucket=name, prefix="team/ratchet", endpoint_url=server)
-    return S3Bucket(settings, secrets, part_bytes=5 * MIB)
+    _client(s3_url).create_bucket(Bucket=name)
+    settings = StoreSettings(kind="s3", bucket=name, prefix="team/ratchet", endpoint_url=s3_url)
+    return S3Bucket(settings, s3_secrets, part_bytes=5 * MIB)
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -53,8 +33,8 @@ def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Bucket:
     return s3
 
 
-def _client(server: str) -> Any:
-    return boto3.client("s3", endpoint_url=server, aws_access_key_id="key", aws_secret_access_key="secret")
+def _client(url: str) -> Any:
+    return boto3.client("s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret")
 
 
 def _file(tmp_path: Path, content: bytes) -> Path:
@@ -125,38 +105,38 @@ def test_a_store_works_on_it(bucket: Bucket, tmp_path: Path) -> None:
 # what is S3's own
 
 
-def test_a_listing_longer_than_one_page_is_complete(s3: S3Bucket, server: str) -> None:
-    client = _client(server)
+def test_a_listing_longer_than_one_page_is_complete(s3: S3Bucket, s3_url: str) -> None:
+    client = _client(s3_url)
     for number in range(1001):  # a page holds 1,000
         client.put_object(Bucket=s3.bucket, Key=f"team/ratchet/many/{number:08}", Body=b"")
 
     assert len(list(s3.keys("many/"))) == 1001
 
 
-def test_everything_lies_below_the_prefix(s3: S3Bucket, server: str, tmp_path: Path) -> None:
+def test_everything_lies_below_the_prefix(s3: S3Bucket, s3_url: str, tmp_path: Path) -> None:
     s3.create("a", _file(tmp_path, b"x"))
 
-    objects = _client(server).list_objects_v2(Bucket=s3.bucket)["Contents"]
+    objects = _client(s3_url).list_objects_v2(Bucket=s3.bucket)["Contents"]
 
     assert [entry["Key"] for entry in objects] == ["team/ratchet/a"]
 
 
-def test_without_a_prefix_keys_are_at_the_top(server: str, secrets: Path, tmp_path: Path) -> None:
-    _client(server).create_bucket(Bucket="plain")
+def test_without_a_prefix_keys_are_at_the_top(s3_url: str, s3_secrets: Path, tmp_path: Path) -> None:
+    _client(s3_url).create_bucket(Bucket="plain")
 
-    S3Bucket(StoreSettings(kind="s3", bucket="plain", endpoint_url=server), secrets).create(
+    S3Bucket(StoreSettings(kind="s3", bucket="plain", endpoint_url=s3_url), s3_secrets).create(
         "a/b", _file(tmp_path, b"x")
     )
 
-    assert [entry["Key"] for entry in _client(server).list_objects_v2(Bucket="plain")["Contents"]] == ["a/b"]
+    assert [entry["Key"] for entry in _client(s3_url).list_objects_v2(Bucket="plain")["Contents"]] == ["a/b"]
 
 
-def test_a_large_file_goes_up_in_parts_and_is_created_once_too(s3: S3Bucket, server: str, tmp_path: Path) -> None:
+def test_a_large_file_goes_up_in_parts_and_is_created_once_too(s3: S3Bucket, s3_url: str, tmp_path: Path) -> None:
     content = bytes(range(256)) * (11 * MIB // 256)
 
     assert s3.create("large", _file(tmp_path, content))
     assert _content(s3, "large", tmp_path) == content
-    assert _client(server).head_object(Bucket=s3.bucket, Key="team/ratchet/large")["ETag"].endswith('-3"')
+    assert _client(s3_url).head_object(Bucket=s3.bucket, Key="team/ratchet/large")["ETag"].endswith('-3"')
 
 
 class Late(S3Bucket):
@@ -168,19 +148,19 @@ class Late(S3Bucket):
 
 @pytest.mark.parametrize("num_bytes", [10, 6 * MIB], ids=["at once", "in parts"])
 def test_a_writer_that_comes_late_loses_by_precondition(
-    s3: S3Bucket, server: str, secrets: Path, tmp_path: Path, num_bytes: int
+    s3: S3Bucket, s3_url: str, s3_secrets: Path, tmp_path: Path, num_bytes: int
 ) -> None:
-    settings = StoreSettings(kind="s3", bucket=s3.bucket, prefix="team/ratchet", endpoint_url=server)
-    late = Late(settings, secrets, part_bytes=5 * MIB)
+    settings = StoreSettings(kind="s3", bucket=s3.bucket, prefix="team/ratchet", endpoint_url=s3_url)
+    late = Late(settings, s3_secrets, part_bytes=5 * MIB)
     s3.create("key", _file(tmp_path, b"first"))
 
     assert not late.create("key", _file(tmp_path, b"2" * num_bytes))
     assert _content(s3, "key", tmp_path) == b"first"
-    assert "Uploads" not in _client(server).list_multipart_uploads(Bucket=s3.bucket)
+    assert "Uploads" not in _client(s3_url).list_multipart_uploads(Bucket=s3.bucket)
 
 
-def test_a_bucket_that_does_not_exist_is_a_clear_refusal(server: str, secrets: Path, tmp_path: Path) -> None:
-    bucket = S3Bucket(StoreSettings(kind="s3", bucket="nowhere", endpoint_url=server), secrets)
+def test_a_bucket_that_does_not_exist_is_a_clear_refusal(s3_url: str, s3_secrets: Path, tmp_path: Path) -> None:
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="nowhere", endpoint_url=s3_url), s3_secrets)
 
     with pytest.raises(StoreRefused, match=r"nowhere.*there is no such bucket"):
         bucket.create("key", _file(tmp_path, b"x"))
@@ -188,15 +168,15 @@ def test_a_bucket_that_does_not_exist_is_a_clear_refusal(server: str, secrets: P
         list(bucket.keys(""))
 
 
-def test_settings_without_a_bucket_are_refused(secrets: Path) -> None:
+def test_settings_without_a_bucket_are_refused(s3_secrets: Path) -> None:
     with pytest.raises(TerminalError, match="`bucket`"):
-        S3Bucket(StoreSettings(kind="s3"), secrets)
+        S3Bucket(StoreSettings(kind="s3"), s3_secrets)
 
 
-def test_rotated_credentials_are_used_from_the_next_call_on(s3: S3Bucket, secrets: Path) -> None:
+def test_rotated_credentials_are_used_from_the_next_call_on(s3: S3Bucket, s3_secrets: Path) -> None:
     before = s3._client
     same = s3._client
-    (secrets / "s3_secret_access_key").write_text("rotated")
+    (s3_secrets / "s3_secret_access_key").write_text("rotated")
     after = s3._client
 
     assert same is before
@@ -205,13 +185,13 @@ def test_rotated_credentials_are_used_from_the_next_call_on(s3: S3Bucket, secret
 
 
 def test_no_credentials_anywhere_says_where_to_put_them(
-    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=server), tmp_path / "no-secrets")
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=s3_url), tmp_path / "no-secrets")
 
     with pytest.raises(StoreRefused, match="no-secrets/s3_access_key_id"):
         bucket.exists("key")

@@ -18,22 +18,13 @@ ROOT = Path(__file__).parents[3]
 ANYTHING = ResolveInputs(line="support", dataset="support", base="tiny", recipe_sha256="0" * 64, min_new_examples=1)
 
 
-@pytest.fixture
-def secrets(tmp_path: Path) -> Path:
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    (folder / "s3_access_key_id").write_text("key")
-    (folder / "s3_secret_access_key").write_text("secret")
-    return folder
-
-
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's back-off between attempts
 
 
-def test_a_service_that_is_away_is_transient(secrets: Path, tmp_path: Path) -> None:
-    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url="http://127.0.0.1:9"), secrets)
+def test_a_service_that_is_away_is_transient(s3_secrets: Path, tmp_path: Path) -> None:
+    bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url="http://127.0.0.1:9"), s3_secrets)
 
     with pytest.raises(StoreAway, match="the service is away, run again") as caught:
         bucket.fetch("key", tmp_path / "fetched")
@@ -72,20 +63,20 @@ def _xml(code: str) -> bytes:
         (400, "InvalidRequest", StoreRefused),
     ],
 )
-def test_refusals_that_pass_are_told_from_those_that_stay(secrets: Path, status: int, code: str, kind: type) -> None:
+def test_refusals_that_pass_are_told_from_those_that_stay(s3_secrets: Path, status: int, code: str, kind: type) -> None:
     handler = type("Handler", (Failing,), {"status": status, "content": _xml(code)})
     with listening(handler) as port:
-        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), secrets)
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), s3_secrets)
 
         with pytest.raises(kind, match=code):
             list(bucket.keys("x"))
 
 
 def test_a_step_whose_credentials_are_refused_tells_none_of_them(
-    secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    s3_secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (secrets / "s3_access_key_id").write_text(AWS_KEY)
-    (secrets / "s3_secret_access_key").write_text(EMAIL)
+    (s3_secrets / "s3_access_key_id").write_text(AWS_KEY)
+    (s3_secrets / "s3_secret_access_key").write_text(EMAIL)
     told_back = f"<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>{AWS_KEY}</AWSAccessKeyId>"
     handler = type("Handler", (Failing,), {"status": 403, "content": f"{told_back}</Error>".encode()})
     with listening(handler) as port:
@@ -94,7 +85,7 @@ def test_a_step_whose_credentials_are_refused_tells_none_of_them(
         monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
         monkeypatch.setenv(OVERRIDES["root"], str(ROOT))
         monkeypatch.setenv(OVERRIDES["state_dir"], str(tmp_path / "state"))
-        monkeypatch.setenv(SECRETS_VARIABLE, str(secrets))
+        monkeypatch.setenv(SECRETS_VARIABLE, str(s3_secrets))
         exit_code = step(["resolve", ANYTHING.model_dump_json()])
 
     said = capsys.readouterr().err
@@ -103,10 +94,10 @@ def test_a_step_whose_credentials_are_refused_tells_none_of_them(
     assert leaks_in(tmp_path / "state") == {}
 
 
-def test_half_an_object_is_a_transient_failure_and_leaves_no_file(secrets: Path, tmp_path: Path) -> None:
+def test_half_an_object_is_a_transient_failure_and_leaves_no_file(s3_secrets: Path, tmp_path: Path) -> None:
     handler = type("Handler", (Failing,), {"content": b"half", "announced_bytes": 8})
     with listening(handler) as port:
-        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), secrets)
+        bucket = S3Bucket(StoreSettings(kind="s3", bucket="b", endpoint_url=f"http://127.0.0.1:{port}"), s3_secrets)
 
         with pytest.raises(StoreAway, match="run again"):
             bucket.fetch("key", tmp_path / "fetched")

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from ratchet.intake.take import StillWritten, take
 
 boto3 = pytest.importorskip("boto3")
 httpx = pytest.importorskip("httpx")
-moto_server = pytest.importorskip("moto.server", reason="moto is installed with tests/requirements.txt")
 
 
 @pytest.fixture
@@ -31,24 +29,11 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    running = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
-
-
 @pytest.fixture
-def bucket(server: str, tmp_path: Path, request: pytest.FixtureRequest) -> S3Bucket:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    (secrets / "s3_access_key_id").write_text("key")
-    (secrets / "s3_secret_access_key").write_text("secret")
+def bucket(s3_url: str, s3_secrets: Path, request: pytest.FixtureRequest) -> S3Bucket:
     name = f"b{abs(hash(request.node.name))}"
     found = S3Bucket(
-        StoreSettings(kind="s3", bucket=name, prefix="team", endpoint_url=server, region="us-east-1"), secrets
+        StoreSettings(kind="s3", bucket=name, prefix="team", endpoint_url=s3_url, region="us-east-1"), s3_secrets
     )
     found._client.create_bucket(Bucket=name)
     return found

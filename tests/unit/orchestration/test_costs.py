@@ -1,6 +1,5 @@
 """What a run cost is kept when it has ended, whatever became of it."""
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +9,6 @@ from tests.fakes.costs import rates
 from tests.unit.core.test_accounts import manifest
 
 from ratchet.clients import manifests
-from ratchet.clients.settings import CONFIG_VARIABLE, load
 from ratchet.clients.world import World
 from ratchet.core.costs import CostRecord, Forecast, StepWork
 from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_far
@@ -18,14 +16,6 @@ from ratchet.orchestration.costs import OverBudgetReason, RecordCost, work_so_fa
 STEPS = ("resolve", "finetune", "stage", "bake")
 KEYS = {step: str(number) * 64 for number, step in enumerate(STEPS)}
 RESOLVED = {"release_id": "support-1", "num_rows": 1000, "forecast": Forecast().model_dump()}
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    (tmp_path / "ratchet.toml").write_text('runtime = "process"\n')
-    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
-    settings = load()
-    return World(settings, settings.scratch)
 
 
 def did(world: World, step: str, began: float, seconds: float, **outputs: Any) -> None:

@@ -13,7 +13,6 @@ from tests.fakes.datasets import DATASET, hand_in
 from tests.fakes.events import event
 from tests.fakes.looks import look
 
-from ratchet.clients.settings import CONFIG_VARIABLE, load
 from ratchet.clients.world import World
 from ratchet.core.drift import EMBEDDING
 from ratchet.core.drifts import Drift
@@ -23,15 +22,6 @@ from ratchet.serving.capture import write
 
 ROOT = Path(__file__).parents[3]
 BASE = FolderRef(uri=blob_uri("ba" * 32), sha256="ba" * 32, bytes=1)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    config = tmp_path / "ratchet.toml"
-    config.write_text(f'root = "{ROOT}"\nstate_dir = "{tmp_path}/state"\n', "utf-8")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(config))
-    settings = load()
-    return World(settings, settings.scratch)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from tests.fakes.datasets import DATASET, hand_in, looked_at, newest, texts_of
 
 from ratchet.clients import manifests
-from ratchet.clients.settings import CONFIG_VARIABLE, load
 from ratchet.clients.world import World
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.intake.drop import LocalDrop
@@ -46,13 +45,9 @@ class Task:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    config = tmp_path / "ratchet.toml"
-    config.write_text(f'root = "{ROOT}"\nstate_dir = "{tmp_path}/state"\n', "utf-8")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(config))
-    settings = load()
-    settings.drop_dir("support").mkdir(parents=True)
-    return World(settings, settings.scratch)
+def world(world: World) -> World:
+    world.settings.drop_dir("support").mkdir(parents=True)
+    return world
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ tests/cluster has the same with pods that run.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ import kubernetes_validate
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 from kubernetes.client import ApiClient, ApiException
-from moto.server import ThreadedMotoServer
 
 from ratchet.clients import manifests
 from ratchet.clients.settings import load
@@ -30,29 +28,20 @@ INPUTS = {"line": "support", "by": "mia", "reason": "{{ slow }}", "to_release": 
 BEGAN = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def store_url() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def world(tmp_path: Path, store_url: str, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> World:
     import boto3
 
     config = tmp_path / "ratchet.toml"
     config.write_text(
         f'root = "{ROOT}"\nstate_dir = "{tmp_path}/state"\nruntime = "kubernetes"\ntracking_uri = "http://mlflow"\n'
-        f'[store]\nkind = "s3"\nbucket = "{tmp_path.name.replace("_", "-")}"\nendpoint_url = "{store_url}"\n'
+        f'[store]\nkind = "s3"\nbucket = "{tmp_path.name.replace("_", "-")}"\nendpoint_url = "{s3_url}"\n'
     )
     monkeypatch.setenv("RATCHET_CONFIG", str(config))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     settings = load()
-    boto3.client("s3", endpoint_url=store_url).create_bucket(Bucket=settings.store.bucket)
+    boto3.client("s3", endpoint_url=s3_url).create_bucket(Bucket=settings.store.bucket)
     return World(settings, settings.scratch)
 
 

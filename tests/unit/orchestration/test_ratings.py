@@ -1,13 +1,9 @@
 """The look for ratings: whatever is newest when the task runs, so that clearing it judges anew."""
 
-from pathlib import Path
-
-import pytest
 from tests.fakes.events import model
 from tests.unit.core.preferences import review
 
 from ratchet.cli.review.ratings import RatedFile, store_ratings
-from ratchet.clients.settings import CONFIG_VARIABLE, load
 from ratchet.clients.world import World
 from ratchet.core.preference import parse_preferences
 from ratchet.core.refs import FileRef
@@ -15,14 +11,6 @@ from ratchet.orchestration.ratings import NewestRatings
 
 CANDIDATE, BASELINE = model("candidate"), model("baseline")
 ASKED = review(2, 1, candidate_sha256=CANDIDATE.sha256, baseline_sha256=BASELINE.sha256)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    (tmp_path / "ratchet.toml").write_text('runtime = "process"\n')
-    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "ratchet.toml"))
-    settings = load()
-    return World(settings, settings.scratch)
 
 
 def looked_up(candidate: str = "candidate") -> list[FileRef]:
