@@ -125,7 +125,7 @@ def _releases(add: Add) -> None:
         verb.add_argument("--as", dest="user", default="release-manager", help="the Airflow user who answers")
     verb = add("releases", verbs.history, "what was released, rejected and rolled back, when and by whom; what is live")
     verb.add_argument("--line", help="another model line's history (default: the recipe's)")
-    verb.add_argument("--last", type=int, default=releases.NUM_ROWS, help="how many rows; 0 is all (default: 20)")
+    verb.add_argument("--last", type=whole, default=releases.NUM_ROWS, help="how many rows; 0 is all (default: 20)")
     verb.add_argument("--json", action="store_true", help="every event in full, for machines")
     verb = add("trace", verbs.trace_answer, "from an answer to the release, the model and the data behind it")
     verb.add_argument("answer", help="an answer's id, its request's (header x-request-id), or a release id")

@@ -79,9 +79,8 @@ class FeedbackReview(Contract):
 
 def request_id_of(answer: str) -> str:
     """Of an answer's id, or of a request's."""
-    for prefix in _ANSWER_PREFIXES:
-        answer = answer.removeprefix(prefix)
-    return answer
+    prefix = next(filter(answer.startswith, _ANSWER_PREFIXES), "")
+    return answer.removeprefix(prefix)
 
 
 def kept_of(

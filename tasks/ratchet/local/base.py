@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from ratchet.clients import guard
 from ratchet.clients.engine import COLOURS, to_load
 from ratchet.clients.process import OFFLINE, PATIENT
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
-from ratchet.core.contract import digest_json
+from ratchet.core.contract import Name, digest_json
 from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.log import log
 from ratchet.core.model_folder import check_model_folder
@@ -45,8 +47,9 @@ def import_base(world: World, folder: Path, name: str) -> FolderRef:
 
     Raises:
         BadModelFolder: it is not a whole and safe model.
-        TerminalError: the name has other bytes already.
+        TerminalError: no recipe could use the name, or it has other bytes already.
     """
+    _check_name(name)
     check_model_folder(folder)
     ref = world.store.put_folder(folder)
     known = world.name_base(name, ref)
@@ -55,6 +58,16 @@ def import_base(world: World, folder: Path, name: str) -> FolderRef:
             f"{name!r} is the name of another base already, {known.sha256[:12]}, got {ref.sha256[:12]}; take a new name"
         )
     return ref
+
+
+def _check_name(name: str) -> None:
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise TerminalError(
+            f"no recipe can name a base {name!r}: expected a letter, then letters, digits, - and _, all of them "
+            "lower-case, at most 63 in all"
+        ) from None
 
 
 def train(settings: Settings, folder: Path, on_line: Callable[[str], None]) -> None:

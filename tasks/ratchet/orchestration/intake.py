@@ -45,16 +45,15 @@ class TakeUpload(BaseOperator):
         self.dataset = dataset
         self.base = base
 
+    @told_to_airflow()
     def execute(self, context: Any) -> dict[str, Any]:
-        params = context["params"]
-        with told_to_airflow():
-            world = _world()
-            drop = drop_of(world, self.line)
-            dropped = drop.find(params["file"])
-            versions = () if params["replace"] else world.datasets(self.dataset).records()
-            with _refused_if_no_file(world, drop, dropped), drop.opened(dropped) as source:
-                upload = take(world, source, dropped.name)
-            base = world.base(self.base)
+        params, world = context["params"], _world()
+        drop = drop_of(world, self.line)
+        dropped = drop.find(params["file"])
+        versions = () if params["replace"] else world.datasets(self.dataset).records()
+        with _refused_if_no_file(world, drop, dropped), drop.opened(dropped) as source:
+            upload = take(world, source, dropped.name)
+        base = world.base(self.base)
         return {
             "upload": upload.model_dump(mode="json"),
             "file_name": dropped.name,
@@ -78,16 +77,16 @@ class AddVersion(BaseOperator):
         self.dataset = dataset
         self.inputs = sealed(inputs)
 
+    @told_to_airflow()
     def execute(self, context: Any) -> None:
-        with told_to_airflow():
-            world = _world()
-            inputs = ValidateInputs.model_validate(self.inputs)
-            checked = outputs_of(world, work_of("validate", self.inputs, context, world.settings))
-            if checked is None:
-                raise AirflowFailException("validate left no manifest, although it is done: clear validate")
-            checked = with_drift(world, checked, context)
-            added = add_version(world, self.dataset, inputs, checked, sender_of(context))
-            added = of_this_run(added, inputs, context["dag_run"].start_date)
+        world = _world()
+        inputs = ValidateInputs.model_validate(self.inputs)
+        checked = outputs_of(world, work_of("validate", self.inputs, context, world.settings))
+        if checked is None:
+            raise AirflowFailException("validate left no manifest, although it is done: clear validate")
+        checked = with_drift(world, checked, context)
+        added = add_version(world, self.dataset, inputs, checked, sender_of(context))
+        added = of_this_run(added, inputs, context["dag_run"].start_date)
         context["ti"].xcom_push(key=ADDED, value=as_xcom(added))
         if not added.is_new:
             raise AirflowSkipException(sentence_of(added, inputs.file_name))
@@ -109,16 +108,16 @@ class SettleUpload(BaseOperator):
         self.inputs = sealed(inputs)
         self.stamp = stamp
 
+    @told_to_airflow()
     def execute(self, context: Any) -> str:
-        with told_to_airflow():
-            world = _world()
-            ending = self._ending(context, world)
-            if ending is None:
-                raise AirflowSkipException(
-                    f"{self.inputs['file_name']} stays in the drop folder: a service was away; clear this run to go on"
-                )
-            dropped = Dropped(self.inputs["file_name"], self.stamp)
-            where = settle(world, drop_of(world, self.line), dropped, ending)
+        world = _world()
+        ending = self._ending(context, world)
+        if ending is None:
+            raise AirflowSkipException(
+                f"{self.inputs['file_name']} stays in the drop folder: a service was away; clear this run to go on"
+            )
+        dropped = Dropped(self.inputs["file_name"], self.stamp)
+        where = settle(world, drop_of(world, self.line), dropped, ending)
         self.log.info("%s: %s; see %s", ending.outcome, ending.sentence, where)
         return where
 

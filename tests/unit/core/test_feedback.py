@@ -38,6 +38,10 @@ def test_an_answers_id_holds_its_requests(answer: str) -> None:
     assert request_id_of(answer) == "id-1"
 
 
+def test_a_request_may_be_called_as_answers_are() -> None:
+    assert request_id_of("chatcmpl-cmpl-7") == "cmpl-7"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -37,6 +37,14 @@ def test_a_name_never_gets_other_bytes(world: World, folder: Path) -> None:  # n
         import_base(world, folder, "qwen3-4b")
 
 
+@pytest.mark.parametrize("name", ["Qwen3-4B", "../../elsewhere", "", "x" * 64])
+def test_a_name_that_no_recipe_can_use_is_refused(world: World, folder: Path, name: str) -> None:  # noqa: F811
+    with pytest.raises(TerminalError, match="no recipe can name a base"):
+        import_base(world, folder, name)
+
+    assert world.store.keys("") == []
+
+
 def test_half_a_model_is_refused(world: World, folder: Path) -> None:  # noqa: F811
     (folder / "tokenizer.json").unlink()
 

@@ -159,12 +159,12 @@ def _problems(rows: Sequence[_Row], expected: Mapping[str, Row]) -> Iterator[str
             yield f"row {row.number}, sample_id: expected each sample once, got that of row {first} again"
         else:
             yield from _field_problems(row, expected[sample])
-    for sample in expected.keys() - row_of.keys():
+    for sample in sorted(expected.keys() - row_of.keys()):
         yield f"sample_id: expected a row of sample {sample[:12]}, got none (a row need not be rated, but be there)"
 
 
 def _field_problems(row: _Row, expected: Row) -> Iterator[str]:
-    for field in expected.keys() | row.fields.keys():
+    for field in sorted(expected.keys() | row.fields.keys()):
         got = row.fields.get(field)
         where = f"row {row.number}, {field}"
         if field not in row.fields or field not in expected:

@@ -23,9 +23,12 @@ def pairs(review: Review, path: Path, console: Console) -> None:
         f"{review.task}: drew {num_samples} samples; {num_pairs} answers differ and stand in {path}, "
         f"{num_samples - num_pairs} are equal and count as ties",
         soft_wrap=True,
+        markup=False,
     )
     console.print(
-        f'write "rating": "a", "b" or "tie" in each row, then `ratchet review ratings {path} --by NAME`', soft_wrap=True
+        f'write "rating": "a", "b" or "tie" in each row, then `ratchet review ratings {path} --by NAME`',
+        soft_wrap=True,
+        markup=False,
     )
 
 
