@@ -97,6 +97,8 @@ def _told(origin: Origin) -> Iterator[tuple[str, str]]:
     if request:
         yield "answer", f"{request['at']}  {request['method']} {request['path']}  status {request['status']}"
         yield "", f"{request['completion_tokens']} tokens in {request['ms_to_end']} ms, by {request['colour']}"
+        if request.get("trace"):
+            yield "trace", str(request["trace"])
     yield "release", f"{event.release_id}: {event.kind} {event.at:%Y-%m-%d %H:%M} UTC by {event.by}"
     yield "model", f"{event.model.sha256[:12]}, {event.model.bytes} bytes"
     if event.kind == "bootstrap":

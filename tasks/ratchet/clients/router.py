@@ -37,6 +37,8 @@ CONVERSATION_HEADER = "x-conversation-id"
 # Users may ask the model and list its name. Everything else that an engine offers (loading adapters, metrics, …) is not
 # for them.
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
+# As OpenTelemetry's conventions for generative AI call them.
+OPERATIONS = {"/v1/chat/completions": "chat", "/v1/completions": "text_completion"}
 # What users say of an answer goes to a service of its own, whichever colour has the users.
 FEEDBACK_PATH, FEEDBACK_CLUSTER = "/v1/feedback", "feedback"
 # An answer streams for as long as it is; idle_timeout ends one that is stuck.
@@ -238,7 +240,7 @@ def _health(state: RouterState | None) -> dict[str, Any]:
 
 
 def _feedback() -> dict[str, Any]:
-    return {"match": {"path": FEEDBACK_PATH}, "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
+    return {**matching(FEEDBACK_PATH), "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:
@@ -246,8 +248,14 @@ def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:
         message = "nothing is in production yet: run `ratchet up`"
         error = {"message": message, "type": "server_error", "param": None, "code": "nothing_in_production"}
         nothing = _answer(503, {"error": error})
-        return [{"match": {"path": path}, "direct_response": nothing} for path in USER_PATHS]
-    return [{"match": {"path": path}, "route": _to_colours(state)} for path in USER_PATHS]
+        return [{**matching(path), "direct_response": nothing} for path in USER_PATHS]
+    return [{**matching(path), "route": _to_colours(state)} for path in USER_PATHS]
+
+
+def matching(path: str) -> dict[str, Any]:
+    """A route of that path, under a name and with a tag that only a request's span shows (serving/edge/spans.py)."""
+    operation = {"tag": "gen_ai.operation.name", "literal": {"value": OPERATIONS[path]}} if path in OPERATIONS else None
+    return {"match": {"path": path}, "name": path, **({"tracing": {"custom_tags": [operation]}} if operation else {})}
 
 
 def _to_colours(state: RouterState) -> dict[str, Any]:

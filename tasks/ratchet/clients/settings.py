@@ -107,9 +107,12 @@ class IntakeSettings(Contract):
 
 
 class TraceSettings(Contract):
-    """`otlp_endpoint`: a collector's address for OTLP by HTTP, without /v1/traces. `days`: how long files are kept."""
+    """`otlp_endpoint`: a collector's address for OTLP by HTTP, without /v1/traces. `days`: how long files are kept.
+    `request_share`: of users' requests, those that are told to the collector, unless the caller's own trace decides.
+    """
 
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    request_share: float = Field(default=1.0, ge=0.0, le=1.0)
     days: PositiveInt = 30
 
 

@@ -13,6 +13,7 @@ from ratchet.core.rollout import other
 from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envoy, upstream
 from ratchet.serving.edge.envoy import extension, watched
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
+from ratchet.serving.edge.spans import collector, request_spans
 from ratchet.serving.feedback.inbox import inbox_of
 
 # Envoy's default is 3 second tries at a time; the others would fail. As many as requests, which is 1024.
@@ -39,7 +40,9 @@ def bootstrap_config(settings: Settings) -> dict[str, Any]:
     return bootstrap(
         users=address(LOOPBACK, ports.edge),
         admin=address(LOOPBACK, ports.edge_admin),
-        connections=connections(settings.edge, folder / KEYS_FILE, routes),
+        connections=connections(
+            settings.edge, folder / KEYS_FILE, routes, request_spans(settings.traces, settings.recipe)
+        ),
         clusters=[
             *(
                 upstream(name, "STATIC", address(LOOPBACK, port))
@@ -47,6 +50,7 @@ def bootstrap_config(settings: Settings) -> dict[str, Any]:
             ),
             *(_with_fallback(colour) for colour in COLOURS),
             upstream(FEEDBACK_CLUSTER, "STATIC", {"pipe": {"path": str(inbox_of(settings).socket)}}),
+            *collector(settings.traces),
         ],
     )
 

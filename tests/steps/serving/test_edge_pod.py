@@ -46,11 +46,12 @@ class Pod:
 
 
 @contextmanager
-def pod(folder: Path, keys: object | None) -> Iterator[Pod]:
+def pod(folder: Path, keys: object | None, more: str = "") -> Iterator[Pod]:
+    """`more`: of its ratchet.toml."""
     engine = Served(models={"support"}, headers={"x-model-release": "a"})
     ports = free_ports("users", "admin")
     (folder / "keys").mkdir()
-    (folder / "ratchet.toml").write_text("[edge]\ntokens_per_day = 16\nmax_request_bytes = 2000\n")
+    (folder / "ratchet.toml").write_text(f"[edge]\ntokens_per_day = 16\nmax_request_bytes = 2000\n{more}")
     told = {"RATCHET_CONFIG": "ratchet.toml", "RATCHET_STATE_DIR": "scratch", "RATCHET_SECRETS_DIR": "keys"}
     with ExitStack() as stack:
         behind = stack.enter_context(answering(lambda: engine)).removeprefix("http://")

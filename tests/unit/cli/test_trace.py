@@ -98,6 +98,15 @@ def test_an_answer_leads_to_the_release_the_model_and_the_rows(place: ReleaseWor
         assert words in shown
 
 
+@pytest.mark.parametrize(("found", "shown"), [("4bf92f35", True), (None, False)])
+def test_an_answer_that_a_collector_was_told_of_names_its_trace(
+    place: ReleaseWorld, recipe: Recipe, found: str | None, shown: bool
+) -> None:
+    _logged(place, trace=found)
+
+    assert (f"trace    {found}" in _shown(place, recipe, "id-1")) is shown
+
+
 def test_a_release_is_traced_without_any_answer(place: ReleaseWorld, recipe: Recipe) -> None:
     assert "monday.csv" in _shown(place, recipe, "b")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.fakes.web import Answering, listening
+from tests.fakes.collector import Collector, collecting
+from tests.fakes.collector import told as said
 
 from ratchet.clients.settings import Settings, TraceSettings
 from ratchet.clients.traces import tell_part, tell_run, trace_file, traced
@@ -132,36 +132,22 @@ def test_old_traces_go_when_a_run_ends(settings: Settings) -> None:
 # a collector
 
 
-class Sink(Answering):
-    """A stand-in for a collector: takes OTLP by HTTP and keeps what it got."""
-
-    received: list[ExportTraceServiceRequest]
-
-    def do_POST(self) -> None:
-        self.received.append(ExportTraceServiceRequest.FromString(self.body()))
-        self.answer(200)
-
-
 @pytest.fixture
-def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
-    received: list[ExportTraceServiceRequest] = []
-    with listening(type("OneSink", (Sink,), {"received": received})) as port:
-        yield f"http://127.0.0.1:{port}", received
+def collector() -> Iterator[Collector]:
+    with collecting() as made:
+        yield made
 
 
-def test_a_collector_gets_the_same_spans(
-    tmp_path: Path, collector: tuple[str, list[ExportTraceServiceRequest]]
-) -> None:
-    url, received = collector
-    settings = Settings(root=tmp_path, traces=TraceSettings(otlp_endpoint=url))
+def test_a_collector_gets_the_same_spans(tmp_path: Path, collector: Collector) -> None:
+    settings = Settings(root=tmp_path, traces=TraceSettings(otlp_endpoint=collector.url))
 
     with traced(settings, RUN.traceparent, "finetune", {}), span("train"):
         pass
 
-    spans = [one for got in received for of in got.resource_spans for scope in of.scope_spans for one in scope.spans]
+    spans = collector.spans()
     assert {one.name for one in spans} == set(told(settings)) == {"finetune", "train"}
     assert {one.trace_id for one in spans} == {RUN.trace_id.to_bytes(16)}
-    assert received[0].resource_spans[0].resource.attributes[0].value.string_value == "ratchet"
+    assert said(collector.received[0].resource_spans[0].resource)["service.name"] == "ratchet"
 
 
 def test_a_collector_that_is_away_neither_fails_nor_holds_up_the_work(tmp_path: Path) -> None:

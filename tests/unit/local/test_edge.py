@@ -7,7 +7,7 @@ from tests.fakes.events import sha
 from ratchet.clients.edge_keys import add_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.router import EnvoyRouter, routes
-from ratchet.clients.settings import Ports, Settings, StoreSettings
+from ratchet.clients.settings import Ports, Settings, StoreSettings, TraceSettings
 from ratchet.core.rollout import first_state
 from ratchet.local import edge, services
 
@@ -43,6 +43,28 @@ def test_requests_have_a_log_of_their_own_that_is_rotated_as_all_logs(tmp_path: 
     assert [Path(envoy[f"{stream}_logfile"]).name for stream in ("stdout", "stderr")] == ["access.log", "envoy.log"]
     assert envoy["stdout_logfile_maxbytes"] == envoy["stderr_logfile_maxbytes"] == mlflow["stdout_logfile_maxbytes"]
     assert "redirect_stderr" not in envoy
+
+
+def test_without_a_collector_envoy_traces_nothing_and_changes_no_request(tmp_path: Path) -> None:
+    config = json.dumps(edge.bootstrap_config(Settings(root=tmp_path)))
+
+    for word in ("opentelemetry", "early_header_mutation", "request_id_extension", '"collector"'):
+        assert word not in config
+
+
+def test_a_collector_behind_tls_must_prove_its_name(tmp_path: Path) -> None:
+    traces = TraceSettings(otlp_endpoint="https://otel.example.org/tenant/")
+    config = edge.bootstrap_config(Settings(root=tmp_path, traces=traces))
+    (cluster,) = [one for one in config["static_resources"]["clusters"] if one["name"] == "collector"]
+
+    tls = cluster["transport_socket"]["typed_config"]
+    assert tls["sni"] == "otel.example.org"
+    assert tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] == [
+        {"san_type": "DNS", "matcher": {"exact": "otel.example.org"}}
+    ]
+    assert Path(tls["common_tls_context"]["validation_context"]["trusted_ca"]["filename"]).is_file()
+    assert '"port_value": 443' in json.dumps(cluster)
+    assert '"uri": "https://otel.example.org/tenant/v1/traces"' in json.dumps(config)
 
 
 def test_feedback_is_taken_beside_the_edge_and_on_a_cluster_nowhere(tmp_path: Path) -> None:

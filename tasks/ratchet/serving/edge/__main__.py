@@ -17,13 +17,14 @@ from typing import Any
 from ratchet.clients.edge_keys import FILE, BrokenKeys, read_keys
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
-from ratchet.clients.router import HEALTH_PATH, RETRIED, ROUTES_NAME, STREAMED, USER_PATHS, WITHOUT_KEY
-from ratchet.clients.settings import EdgeSettings, Settings, load
+from ratchet.clients.router import HEALTH_PATH, RETRIED, ROUTES_NAME, STREAMED, USER_PATHS, WITHOUT_KEY, matching
+from ratchet.clients.settings import Settings, load
 from ratchet.core import log as logs
 from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
 from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envoy, upstream
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
+from ratchet.serving.edge.spans import collector, request_spans
 
 POLL_SECONDS = 1.0
 ADMIN_SECONDS = 5.0
@@ -64,7 +65,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     folder = settings.state / "edge"
     keys = keys_of(settings)
     write_keys(folder / KEYS_FILE, keys)
-    config = pod_config(settings.edge, folder, options.users, options.admin, options.upstream)
+    config = pod_config(settings, folder, options.users, options.admin, options.upstream)
     replace_file(folder / "envoy.json", json.dumps(config, indent=1).encode())
     told_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,7 +121,7 @@ def _num_under_way(page: str) -> int:
     return int(http_client().get(f"{page}/stats", params=asked, timeout=ADMIN_SECONDS).text.rpartition(":")[2])
 
 
-def pod_config(edge: EdgeSettings, folder: Path, users: Place, admin: Place, behind: Place) -> dict[str, Any]:
+def pod_config(settings: Settings, folder: Path, users: Place, admin: Place, behind: Place) -> dict[str, Any]:
     """Traffic moves behind the edge, by the Service's selector: here is one upstream, and no colours."""
     to_service = {"cluster": UPSTREAM, **STREAMED, "retry_policy": RETRIED}
     health = {
@@ -131,15 +132,21 @@ def pod_config(edge: EdgeSettings, folder: Path, users: Place, admin: Place, beh
     host = {
         "name": ROUTES_NAME,
         "domains": ["*"],
-        "routes": [health, *({"match": {"path": path}, "route": to_service} for path in USER_PATHS)],
+        "routes": [health, *({**matching(path), "route": to_service} for path in USER_PATHS)],
     }
     return bootstrap(
         users=address(users.host, users.port),
         admin=address(admin.host, admin.port),
         connections=connections(
-            edge, folder / KEYS_FILE, {"route_config": {"name": ROUTES_NAME, "virtual_hosts": [host]}}
+            settings.edge,
+            folder / KEYS_FILE,
+            {"route_config": {"name": ROUTES_NAME, "virtual_hosts": [host]}},
+            request_spans(settings.traces, settings.recipe),
         ),
-        clusters=[upstream(UPSTREAM, "STRICT_DNS", address(behind.host, behind.port))],
+        clusters=[
+            upstream(UPSTREAM, "STRICT_DNS", address(behind.host, behind.port)),
+            *collector(settings.traces),
+        ],
     )
 
 

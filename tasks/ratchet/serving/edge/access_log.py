@@ -16,6 +16,7 @@ MAX_REQUEST_ID = 128  # a client may send any
 FIELDS = {
     "at": "%START_TIME%",
     "request_id": f"%REQ(x-request-id):{MAX_REQUEST_ID}%",
+    "trace": "%TRACE_ID%",  # none without a collector (spans.py)
     "key": f"%REQ({KEY_NAME_HEADER})%",
     "method": "%REQ(:method)%",
     "path": "%PATH(NQ)%",  # a query string may hold anything

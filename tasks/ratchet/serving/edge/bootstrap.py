@@ -37,8 +37,8 @@ def bootstrap(
     }
 
 
-def connections(edge: EdgeSettings, keys: Path, routes: dict[str, Any]) -> dict[str, Any]:
-    """What is done with each request. `keys`: the file that `write_keys` writes."""
+def connections(edge: EdgeSettings, keys: Path, routes: dict[str, Any], spans: dict[str, Any]) -> dict[str, Any]:
+    """What is done with each request. `keys`: the file that `write_keys` writes; `spans`: of `request_spans`."""
     return extension(
         "envoy.filters.network.http_connection_manager",
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -51,6 +51,7 @@ def connections(edge: EdgeSettings, keys: Path, routes: dict[str, Any]) -> dict[
         local_reply_config=local_replies(edge),
         http_filters=http_filters(edge, keys),
         **routes,
+        **spans,
     )
 
 
