@@ -73,7 +73,8 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", GATEWAY),
         ("serving", EDGE),
         ("serving", (*EXPORTER, *GATEWAY)),
-        ("serving", ("--set", "alertmanager.enabled=true")),
+        ("serving", ("--set", "alertmanager.enabled=true,collector.enabled=true")),
+        ("platform", ("--set", "networkPolicies.collector[0].namespaceSelector.matchLabels.name=sight")),
     ],
 )
 def test_what_is_rendered_is_valid_today(
@@ -326,6 +327,33 @@ def test_a_cluster_has_the_dashboards_as_they_are_written(render: Callable[..., 
     files = (ROOT / "helm" / "serving" / "dashboards").glob("*.json")
     assert shown["data"] == {file.name: file.read_text("utf-8") for file in files}
     assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_a_cluster_has_the_collectors_configuration_open_to_its_pods(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    held = of(render("serving", "--set", "collector.enabled=true"), "ConfigMap", "support-collector")
+
+    written = (ROOT / "helm" / "serving" / "collector" / "collector.yaml").read_text("utf-8")
+    told, meant = (yaml.safe_load(text) for text in (held["data"]["collector.yaml"], written))
+    assert told["receivers"]["otlp"]["protocols"]["http"].pop("endpoint") == "0.0.0.0:4318"
+    assert meant["receivers"]["otlp"]["protocols"]["http"].pop("endpoint") == "127.0.0.1:4318"
+    assert told == meant
+
+
+def test_only_a_collector_that_is_named_is_reached_and_by_those_that_tell_spans(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    named = "networkPolicies.collector[0].podSelector.matchLabels.app=otelcol"
+    policy = of(render("platform", "--set", named), "NetworkPolicy", "ratchet-to-collector")
+
+    (rule,) = policy["spec"]["egress"]
+    assert rule == {
+        "to": [{"podSelector": {"matchLabels": {"app": "otelcol"}}}],
+        "ports": [{"protocol": "TCP", "port": 4318}],
+    }
+    assert policy["spec"]["podSelector"]["matchExpressions"][0]["values"] == ["step", "edge"]
+    assert "ratchet-to-collector" not in {d["metadata"]["name"] for d in render("platform")}
 
 
 def test_prometheus_finds_the_exporter_under_the_name_that_the_alerts_look_for(
