@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-drift bench-intake bench-canaries fuzz-intake cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-drift bench-intake bench-canaries bench-sight fuzz-intake cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -92,6 +92,11 @@ bench-screens: $(BIN)/pytest setup ## what each screen of intake finds and how f
 
 bench-drift: setup ## what the embedding distance of drift tells, falsely and rightly, and how fast it is: docs/data.md
 	.venvs/evaluate/bin/python -m tests.benchmarks.drift $(SHARED_DATA) "$$(ls -d .ratchet/cache/ratchet-tiny-* | head -1)"
+
+PAIRS ?= 2000
+ROUNDS ?= 30
+bench-sight: $(BIN)/pytest setup ## what traces and metrics cost requests and steps, with them and without in turn: docs/sight.md
+	$(BIN)/python -m tests.benchmarks.sight --pairs $(PAIRS) --rounds $(ROUNDS)
 
 BIG ?= 0
 bench-intake: setup ## what reading an upload costs, and its memory at 10 k to 1 M rows (BIG=10000000 for more): docs/data.md
