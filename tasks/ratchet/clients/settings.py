@@ -111,7 +111,9 @@ class TraceSettings(Contract):
     `request_share`: of users' requests, those that are told to the collector, unless the caller's own trace decides.
     """
 
-    otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    otlp_endpoint: str = Field(
+        default="", pattern=r"^(https?://(\[[\da-fA-F:.]+\]|[^\s/?#@:\[\]]+)(:\d{1,5})?(/[^\s?#]*)?)?$"
+    )
     request_share: float = Field(default=1.0, ge=0.0, le=1.0)
     days: PositiveInt = 30
 

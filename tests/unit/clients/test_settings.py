@@ -38,6 +38,10 @@ def test_the_file_is_found_from_a_folder_below(tmp_path: Path, monkeypatch: pyte
         ("runtime = ", "TOML"),
         ("[notify]\napprovals = '../elsewhere'", "notify.approvals"),
         ("[notify]\napprovals = 'slack://token'", "notify.approvals"),
+        ("[traces]\notlp_endpoint = '127.0.0.1:4318'", "traces.otlp_endpoint"),
+        ("[traces]\notlp_endpoint = 'http://collector:otlp'", "traces.otlp_endpoint"),
+        ("[traces]\notlp_endpoint = 'https://mia:secret@collector'", "traces.otlp_endpoint"),
+        ("[traces]\nrequest_share = 10", "traces.request_share"),
     ],
 )
 def test_a_slip_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:

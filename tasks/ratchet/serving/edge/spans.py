@@ -4,7 +4,6 @@ Never what was said: what Envoy tells by itself of a client's own words (path an
 """
 
 import ssl
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -125,8 +124,10 @@ def _only_the_callers_trace() -> dict[str, Any]:
 def _tls(host: str) -> dict[str, Any]:
     """By the certificate authorities that this machine, or SSL_CERT_FILE, trusts."""
     trusted = ssl.get_default_verify_paths().cafile or certifi.where()
-    names: Mapping[str, Any] = {"san_type": "DNS", "matcher": {"exact": host}}
-    context = {"trusted_ca": {"filename": trusted}, "match_typed_subject_alt_names": [names]}
+    context = {
+        "trusted_ca": {"filename": trusted},
+        "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": host}}],
+    }
     return extension(
         "envoy.transport_sockets.tls",
         "transport_sockets.tls.v3.UpstreamTlsContext",
