@@ -10,9 +10,8 @@ from statistics import median
 from ratchet.core.means import clustered_mean
 
 ALPHA, POWER = 0.025, 0.8  # of each bound: together they are the interval of 95 %
-LIMIT = 1.05
 NUM_BATCHES = 20
-HEADER = "| | unseen, median | more when seen, median | times | 95 % | pairs |\n|---|---|---|---|---|---|"
+HEADER = "| | unseen, median | more when seen | times as much | pairs |\n|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -34,20 +33,25 @@ class Measured:
     pairs: Sequence[Pair]
 
     def row(self) -> str:
-        """The geometric mean of the pairs' ratios, with Student's interval of 95 % over batches of pairs.
-
-        What disturbs the machine for some seconds disturbs pairs that follow each other: independent are batches of
-        them, as of stage's load probe (stage/judge.py).
-        """
-        logs = [math.log(pair.ratio) for pair in self.pairs]
-        batches = [str(number * NUM_BATCHES // len(logs)) for number in range(len(logs))]
-        found = clustered_mean(logs, batches, math.log(LIMIT), ALPHA, POWER)
-        low, ratio, high = (math.exp(value) for value in (found.low, found.value, found.high))
-        unseen, more = median(p.unseen for p in self.pairs), median(p.seen - p.unseen for p in self.pairs)
+        """Means with their intervals of 95 %: of the pairs' differences, and of their ratios (geometric)."""
+        more = interval([pair.seen - pair.unseen for pair in self.pairs])
+        times = [math.exp(bound) for bound in interval([math.log(pair.ratio) for pair in self.pairs])]
+        unseen = median(pair.unseen for pair in self.pairs)
         return (
-            f"| {self.what} | {unseen:.4g} {self.unit} | {more:+.3f} {self.unit} | {ratio:.3f} "
-            f"| {low:.3f} to {high:.3f} | {len(self.pairs)} |"
+            f"| {self.what} | {unseen:.4g} {self.unit} | {more[1]:+.3f} {self.unit} ({more[0]:+.3f} to {more[2]:+.3f}) "
+            f"| {times[1]:.3f} ({times[0]:.3f} to {times[2]:.3f}) | {len(self.pairs)} |"
         )
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Student's, over batches of values: its low end, the mean, its high end.
+
+    What disturbs the machine for some seconds disturbs pairs that follow each other: independent are batches of them,
+    as of stage's load probe (stage/judge.py).
+    """
+    batches = [str(number * NUM_BATCHES // len(values)) for number in range(len(values))]
+    found = clustered_mean(values, batches, 0.0, ALPHA, POWER)
+    return found.low, found.value, found.high
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 from tests.benchmarks.paired import HEADER, Measured, Pair, say
-from tests.benchmarks.sight_steps import steps
+from tests.benchmarks.sight_steps import STEPS, steps
 from tests.fakes.collector import collecting
 from tests.steps.serving.conftest import ROOT, Serving, free_ports, started, wait
 from tests.steps.serving.models import PROMPTS
@@ -35,6 +35,7 @@ from ratchet.sight.arguments import BESIDE_AIRFLOW, NAMES
 NUM_TOKENS = 16
 READ_SECONDS = 15.0  # as docs/prometheus.yml says
 NUM_WARM_UP = 20
+START_SECONDS = 1200.0  # of vLLM, on a machine that does other things too
 # Neither is here; MLflow has no server here.
 NOT_HERE = {*BESIDE_AIRFLOW, "registry"}
 
@@ -158,14 +159,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=2000, help="of requests; 0 for none")
     parser.add_argument("--rounds", type=int, default=30, help="of steps; 0 for none")
+    parser.add_argument("--steps", nargs="+", default=STEPS, choices=STEPS)
     options = parser.parse_args(arguments)
     found: list[Measured] = []
     with collector_process() as (url, asked):
         if options.rounds:
             with tempfile.TemporaryDirectory() as folder:
-                found += steps(Serving(Path(folder)), url, options.rounds)
+                found += steps(Serving(Path(folder)), url, options.steps, options.rounds)
         if options.pairs:
-            with started() as serving:
+            with started(START_SECONDS) as serving:
                 found += requests(serving, url, options.pairs)
         asked.send("how many?")
         say(f"{asked.recv()} spans came to the collector")

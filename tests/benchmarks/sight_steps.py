@@ -3,7 +3,7 @@
 import json
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from tests.benchmarks.paired import Measured, Pair, say
 from tests.steps.serving.conftest import ROOT, Serving
 from tests.unit.core.evaluations import paired, report, task
 
+from ratchet import steps as table
 from ratchet.clients.process import run_step, step_environment
 from ratchet.clients.settings import Settings, load
 from ratchet.core.arithmetic import held_out
@@ -19,26 +20,29 @@ from ratchet.core.contract import Contract, canonical_json
 from ratchet.core.telemetry import PARENT_VARIABLE, RunTrace
 from ratchet.gate.contract import GateInputs
 from ratchet.prepare.contract import PrepareInputs, SplitPolicy
-from ratchet.steps import STEPS
 from ratchet.validate.contract import DataRules, ValidateInputs
 
+STEPS = ("validate", "prepare", "gate")
 
-def steps(serving: Serving, collector: str, num_rounds: int) -> Iterator[Measured]:
-    """Wall and CPU of all of them. Each is run seen and unseen, one right after the other; who is first alternates."""
+
+def steps(serving: Serving, collector: str, names: Sequence[str], num_rounds: int) -> Iterator[Measured]:
+    """Wall and CPU of all of them together. Each is run seen and unseen in turn; who is first alternates."""
     config = serving.folder / "telling.toml"
     config.write_text(f'{serving.config.read_text()}\n[traces]\notlp_endpoint = "{collector}"\n')
     places = {True: Place(load(config), config), False: Place(serving.settings, serving.config)}
-    wall, cpu, work = [], [], inputs(serving)
+    wall, cpu, given = [], [], inputs(serving)
     for number in range(num_rounds + 1):
         took = {True: Spent(), False: Spent()}
-        for index, (step, given) in enumerate(work.items()):
+        for index, step in enumerate(names):
             for seen in (True, False) if (number + index) % 2 else (False, True):
-                took[seen] += places[seen].do(step, given, trace=RunTrace.of("bench", str(number)) if seen else None)
+                took[seen] += places[seen].do(
+                    step, given[step], trace=RunTrace.of("bench", str(number)) if seen else None
+                )
         wall.append(Pair(took[True].wall, took[False].wall))
         cpu.append(Pair(took[True].cpu, took[False].cpu))
         say(f"steps, round {number} of {num_rounds}: {wall[-1].ratio:.3f} times")
-    yield Measured("three steps, wall", "s", wall[1:])  # the first round warms up
-    yield Measured("three steps, CPU", "s", cpu[1:])
+    yield Measured(f"{', '.join(names)}: wall", "s", wall[1:])  # the first round warms up
+    yield Measured(f"{', '.join(names)}: CPU", "s", cpu[1:])
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Place:
             self.settings, self.config, {**told, PARENT_VARIABLE: trace.traceparent} if trace else told
         )
         lines: list[str] = []
-        python = self.settings.python(STEPS[step].image)
+        python = self.settings.python(table.STEPS[step].image)
         began, cpu = time.perf_counter(), _cpu_seconds()
         code, _ = run_step(python, step, given.canonical_json(), environment, lines.append)
         took = Spent(time.perf_counter() - began, _cpu_seconds() - cpu)

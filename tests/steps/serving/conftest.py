@@ -119,7 +119,7 @@ class Serving:
     def edge_pid(self) -> int:
         return _pid_of("-c", str(self.settings.state / "router" / "envoy.json"))
 
-    def wait_answering(self) -> None:
+    def wait_answering(self, timeout_seconds: float = 300) -> None:
         def answers() -> bool:
             try:
                 return chat(self.world.router.url(), "support", PROMPTS[0], 8).text == "base"
@@ -127,7 +127,7 @@ class Serving:
                 assert (why := self.world.engine.failure("blue")) is None, why
                 return False
 
-        wait(answers, 300)
+        wait(answers, timeout_seconds)
 
     def _write_supervisor_config(self, config: Path) -> Path:
         """As the platform writes it, without Airflow and MLflow."""
@@ -148,7 +148,7 @@ def serving() -> Iterator[Serving]:
 
 
 @contextmanager
-def started() -> Iterator[Serving]:
+def started(timeout_seconds: float = 300) -> Iterator[Serving]:
     # Not pytest's own folder: the path of a unix socket must be shorter than 108 characters.
     folder = Path(tempfile.mkdtemp(prefix="serving-"))
     made = Serving(folder)
@@ -157,7 +157,7 @@ def started() -> Iterator[Serving]:
         try:
             wait((made.settings.state / "supervisor.sock").exists, 20)
             made.bootstrap(made.model("base"))
-            made.wait_answering()
+            made.wait_answering(timeout_seconds)
             yield made
         finally:
             supervisord.terminate()
