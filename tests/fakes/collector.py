@@ -4,11 +4,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.fakes.web import Answering, listening
 
 
 @dataclass
@@ -40,21 +39,17 @@ def told(of: Any) -> dict[str, str]:
 def collecting() -> Iterator[Collector]:
     collector = Collector()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answering):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self._body()
+            body = self.body() if self.headers["Content-Length"] else self._chunks()
             known = self.path == "/v1/traces"
             if known:
                 collector.received.append(ExportTraceServiceRequest.FromString(body))
-            self.send_response(200 if known else 404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(200 if known else 404)
 
-        def _body(self) -> bytes:
-            if length := self.headers["Content-Length"]:
-                return self.rfile.read(int(length))
+        def _chunks(self) -> bytes:
             body = b""
             while num_bytes := int(self.rfile.readline(), 16):
                 body += self.rfile.read(num_bytes)
@@ -62,16 +57,6 @@ def collecting() -> Iterator[Collector]:
             self.rfile.readline()
             return body
 
-        def log_message(self, *_: Any) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    collector.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as port:
+        collector.url = f"http://127.0.0.1:{port}"
         yield collector
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
