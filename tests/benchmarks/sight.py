@@ -74,7 +74,7 @@ def asked(edges: Mapping[bool, Endpoint], number: int) -> tuple[Timing, Timing]:
 
 def read_while_asking(edges: Mapping[bool, Endpoint], page: str, number: int) -> list[tuple[Timing, Timing]]:
     """Seen answers until the exporter has been read, by another process, as by Prometheus; then as many unseen ones."""
-    code = f"import urllib.request; print(len(urllib.request.urlopen({page!r}, timeout=10).read()))"
+    code = f"import urllib.request; print(len(urllib.request.urlopen({page!r}, timeout=60).read()))"
     seen = []
     with subprocess.Popen([sys.executable, "-S", "-c", code], stdout=subprocess.DEVNULL) as reading:
         while reading.poll() is None:
@@ -99,8 +99,7 @@ def telling_edge(serving: Serving, collector: str) -> Iterator[str]:
     edge.write(settings)
     router = EnvoyRouter(settings.state / "router", ports)
     router.write(state, None)
-    with running(edge.command(settings)):
-        wait(lambda: answers(f"{router.url()}/health"), 30)
+    with running(edge.command(settings), f"{router.url()}/health"):
         yield router.url()
 
 
@@ -110,19 +109,23 @@ def exporter(serving: Serving) -> Iterator[str]:
     port = free_ports("exporter")["exporter"]
     told = [name for name in NAMES if name not in NOT_HERE]
     command = [sys.executable, "-m", "ratchet.sight", "--port", str(port), "--only", *told]
-    with running(command, RATCHET_CONFIG=str(serving.config)):
-        page = f"http://127.0.0.1:{port}/metrics"
-        wait(lambda: answers(page), 120)
+    config = serving.folder / "exporter.toml"  # the recipe's files are the project's
+    places = f'root = "{ROOT}"\nstate_dir = "{serving.settings.state}"\n'
+    config.write_text(places + serving.config.read_text())
+    with running(command, f"http://127.0.0.1:{port}/metrics", RATCHET_CONFIG=str(config)) as page:
         yield page
 
 
 @contextmanager
-def running(command: Sequence[str], **variables: str) -> Iterator[None]:
-    environment = {**os.environ, **variables}
+def running(command: Sequence[str], page: str, **variables: str) -> Iterator[str]:
+    """Once `page` is answered."""
     quiet = subprocess.DEVNULL
+    environment = {**os.environ, **variables}
     with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
         try:
-            yield
+            wait(lambda: process.poll() is not None or answers(page), 300)
+            assert process.poll() is None, f"{' '.join(command)} ended with {process.returncode}"
+            yield page
         finally:
             process.terminate()
 
