@@ -211,7 +211,7 @@ def routes(state: RouterState | None) -> bytes:
     virtual_host: dict[str, Any] = {
         "name": ROUTES_NAME,
         "domains": ["*"],
-        "routes": [_health(state), *_user_routes(state), _feedback()],
+        "routes": [_health(state), *_user_routes(state), feedback_route()],
         "response_headers_to_add": [_header(VERSION_HEADER, version)],
     }
     if state:
@@ -222,6 +222,10 @@ def routes(state: RouterState | None) -> bytes:
         "virtual_hosts": [virtual_host],
     }
     return json.dumps({"version_info": version, "resources": [resource]}, indent=1).encode()
+
+
+def feedback_route() -> dict[str, Any]:
+    return {"match": {"path": FEEDBACK_PATH}, "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def version_of(state: RouterState | None) -> str:
@@ -235,10 +239,6 @@ def _health(state: RouterState | None) -> dict[str, Any]:
         "direct_response": _answer(200 if state else 503, serving),
         "typed_per_filter_config": WITHOUT_KEY,
     }
-
-
-def _feedback() -> dict[str, Any]:
-    return {"match": {"path": FEEDBACK_PATH}, "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:

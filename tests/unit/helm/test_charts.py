@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ratchet.serving.edge import __main__ as edge_pod
+from ratchet.sight import edge_pods
 from ratchet.sight.arguments import BESIDE_AIRFLOW, NAMES
 from ratchet.sight.arguments import add_arguments as add_exporter_arguments
 
@@ -73,6 +74,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", GATEWAY),
         ("serving", EDGE),
         ("serving", (*EXPORTER, *GATEWAY)),
+        ("serving", (*EXPORTER, *EDGE)),
         ("serving", ("--set", "alertmanager.enabled=true")),
     ],
 )
@@ -266,22 +268,43 @@ def test_the_edge_is_started_as_its_program_is_tested(render: Callable[..., list
         edge_pod.Place("support.default.svc", 8000),
     )
     assert told.admin.host == "127.0.0.1"  # whoever reaches Envoy's own page may stop it
+    assert told.counts is None
     assert spec["terminationGracePeriodSeconds"] >= told.drain_seconds + 5
 
 
 def test_the_exporter_is_started_as_its_program_takes_it_and_may_only_look(
     render: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    documents = render("serving", *EXPORTER)
+    documents = render("serving", *EXPORTER, *EDGE)
 
     spec = of(documents, "Deployment", "support-exporter")["spec"]["template"]["spec"]
     module, *options = spec["containers"][0]["args"]
     parser = argparse.ArgumentParser()
     add_exporter_arguments(parser)
     assert module == "ratchet.sight"
-    assert set(parser.parse_args(options).only) == set(NAMES) - {*BESIDE_AIRFLOW, "edge"}  # Envoy's page is its pod's
+    assert set(parser.parse_args(options).only) == set(NAMES) - set(BESIDE_AIRFLOW)
     rules = of(documents, "Role", "support-exporter")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
+
+
+def test_the_exporter_alone_reads_what_the_edge_counts(render: Callable[..., list[dict[str, Any]]]) -> None:
+    documents = render("serving", *EXPORTER, *EDGE)
+
+    edge = of(documents, "Deployment", "support-edge")["spec"]["template"]["spec"]["containers"][0]
+    counts = edge_pod._parser().parse_args(edge["args"][1:]).counts
+    assert counts == edge_pod.Place("0.0.0.0", edge_pods.PORT)
+    let_in = of(documents, "NetworkPolicy", "support-edge")["spec"]["ingress"]
+    (rule,) = [rule for rule in let_in if {"protocol": "TCP", "port": counts.port} in rule["ports"]]
+    exporter = of(documents, "Deployment", "support-exporter")["spec"]["selector"]["matchLabels"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": exporter}}]
+    goes_out = of(documents, "NetworkPolicy", "support-exporter")["spec"]["egress"]
+    assert [rule for rule in goes_out if {"protocol": "TCP", "port": counts.port} in rule.get("ports", ())]
+
+
+def test_without_an_edge_the_exporter_asks_none(render: Callable[..., list[dict[str, Any]]]) -> None:
+    spec = of(render("serving", *EXPORTER), "Deployment", "support-exporter")["spec"]["template"]["spec"]
+
+    assert "edge" not in spec["containers"][0]["args"]
 
 
 def test_engines_let_the_exporter_in_where_there_is_one(render: Callable[..., list[dict[str, Any]]]) -> None:
