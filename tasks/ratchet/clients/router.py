@@ -39,6 +39,8 @@ CONVERSATION_HEADER = "x-conversation-id"
 USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
 # What users say of an answer goes to a service of its own, whichever colour has the users.
 FEEDBACK_PATH, FEEDBACK_CLUSTER = "/v1/feedback", "feedback"
+# Where a cluster's edges tell that service which answers were given; no route leads users there.
+ANSWERS_PATH = "/answers"
 # An answer streams for as long as it is; idle_timeout ends one that is stuck.
 STREAMED = {"timeout": "0s", "idle_timeout": "300s"}
 # Nothing of these requests has reached an engine, so a second try cannot make a second answer.

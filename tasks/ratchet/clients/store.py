@@ -3,6 +3,7 @@
 blobs/<aa>/<sha256>   immutable content; a folder is a blob that lists its files
 manifests/…, ledger/…, drills/…, notices/…, feedback/…, datasets/…, bases/…, reviews/…, preferences/…   named records,
 written once
+inbox/…   feedback that waits, for some days
 """
 
 import json
@@ -46,7 +47,10 @@ class Bucket(Protocol):
     def exists(self, key: str) -> bool: ...
 
     def delete(self, key: str) -> None:
-        """For checkpoints and dropped files, which alone are not for ever. A key that is not there is no error."""
+        """For checkpoints, dropped files and waiting feedback, which alone are not for ever.
+
+        A key that is not there is no error.
+        """
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:

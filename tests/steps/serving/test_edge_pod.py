@@ -62,7 +62,7 @@ class Pod:
 
 
 @contextmanager
-def pod(folder: Path, keys: object | None, behind: str = "") -> Iterator[Pod]:
+def pod(folder: Path, keys: object | None, behind: str = "", feedback: str = "") -> Iterator[Pod]:
     engine = Served(models={"support"}).edge("blue", "a")
     ports = free_ports("users", "admin", "counts")
     (folder / "keys").mkdir()
@@ -71,6 +71,7 @@ def pod(folder: Path, keys: object | None, behind: str = "") -> Iterator[Pod]:
     with ExitStack() as stack:
         behind = behind or stack.enter_context(answering(lambda: engine)).removeprefix("http://")
         where = [f"--{name}=127.0.0.1:{port}" for name, port in ports.items()]
+        where += [f"--feedback={feedback}"] if feedback else []
         command = [sys.executable, "-m", "ratchet.serving.edge", *where, f"--upstream={behind}", "--drain-seconds=30"]
         environment = {**os.environ, **{name: str(folder / value) for name, value in told.items()}}
         urls = (f"http://127.0.0.1:{ports[name]}" for name in ("users", "counts"))

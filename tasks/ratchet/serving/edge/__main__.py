@@ -23,6 +23,7 @@ from ratchet.core.log import log
 from ratchet.serving.edge.bootstrap import envoy
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
 from ratchet.serving.edge.pod import Place, Places, pod_config
+from ratchet.serving.edge.tell import Teller
 
 POLL_SECONDS = 1.0
 ADMIN_SECONDS = 5.0
@@ -49,19 +50,25 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     folder = settings.state / "edge"
     keys = keys_of(settings)
     write_keys(folder / KEYS_FILE, keys)
-    places = Places(options.users, options.admin, options.upstream, options.counts)
+    places = Places(options.users, options.admin, options.upstream, options.counts, options.feedback)
     config = pod_config(settings.edge, folder, places)
     replace_file(folder / "envoy.json", json.dumps(config, indent=1).encode())
     told_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: told_to_stop.append(received))
-    with subprocess.Popen(envoy(Path(sys.executable), folder / "envoy.json"), start_new_session=True) as process:
+    command = envoy(Path(sys.executable), folder / "envoy.json")
+    log_goes = subprocess.PIPE if places.feedback else None
+    with subprocess.Popen(command, stdout=log_goes, start_new_session=True) as process:
+        teller = Teller(places.feedback, process.stdout) if places.feedback and process.stdout else None
         while process.poll() is None and not told_to_stop:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
             keys = follow(settings, folder, keys)
         drain(options.admin, options.drain_seconds)
         process.terminate()
+        process.wait()
+        if teller:
+            teller.finish()
     return process.returncode
 
 
@@ -111,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("users", "admin", "upstream"):
         parser.add_argument(f"--{name}", type=Place.parse, required=True, metavar="HOST:PORT")
     parser.add_argument("--counts", type=Place.parse, metavar="HOST:PORT", help="where to show what is counted")
+    parser.add_argument("--feedback", type=Place.parse, metavar="HOST:PORT", help="the service that takes it")
     parser.add_argument("--drain-seconds", type=float, required=True)
     return parser
 
