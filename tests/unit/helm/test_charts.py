@@ -77,6 +77,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", EDGE),
         ("serving", (*EXPORTER, *GATEWAY)),
         ("serving", (*EXPORTER, *EDGE)),
+        ("serving", (*EDGE, "--set", "feedback=null")),  # --reuse-values of a chart that had none
         ("serving", (*FEEDBACK, "--set", "feedback.volume.storageClass=fast")),
         ("serving", ("--set", "alertmanager.enabled=true")),
     ],
