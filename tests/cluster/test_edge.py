@@ -17,7 +17,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.cluster.bench import Bench, until
-from tests.cluster.conftest import configure
+from tests.cluster.conftest import configure, lay_out
 from tests.cluster.proxy import through
 from tests.fakes.events import event
 from tests.fakes.release_world import loaded
@@ -52,6 +52,7 @@ def place() -> Iterator[Bench]:
 def install(bench: Bench) -> None:
     bench.install_store()
     bench.install_serving()
+    lay_out(bench.home)
     configure(bench)
     bench.install_platform("--set", "mlflow.enabled=false")
     bench.kubectl(
