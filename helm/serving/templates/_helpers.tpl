@@ -17,6 +17,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: edge
 {{- end -}}
 
+{{- define "serving.feedbackSelector" -}}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: feedback
+{{- end -}}
+
 {{- define "serving.exporterSelector" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: exporter

@@ -16,7 +16,7 @@ from ratchet.core.feedback import Feedback
 from ratchet.core.readable import printable
 from ratchet.intake.feedback import Desk
 from ratchet.intake.versions import Added
-from ratchet.serving.feedback.inbox import inbox_of
+from ratchet.serving.feedback.store_inbox import inbox_of_line
 from ratchet.validate.contract import ValidateOutputs
 
 _HEADINGS = ("id", "release", "rating", "question", "answered", "corrected", "comment")
@@ -64,7 +64,8 @@ def reject(here: Here, options: Namespace) -> None:
 
 
 def _desk(here: Here) -> Desk:
-    return Desk(here.world, here.recipe, inbox_of(here.settings), getpass.getuser())
+    world = here.world
+    return Desk(world, here.recipe, inbox_of_line(world, here.recipe.line), getpass.getuser())
 
 
 def _cells(feedback: Feedback, prompt: str) -> list[str]:

@@ -36,7 +36,10 @@ class Bucket(Protocol):
     def exists(self, key: str) -> bool: ...
 
     def delete(self, key: str) -> None:
-        """For checkpoints and dropped files, which alone are not for ever. A key that is not there is no error."""
+        """For checkpoints, dropped files and waiting feedback, which alone are not for ever.
+
+        A key that is not there is no error.
+        """
         ...
 
     def keys(self, prefix: str) -> Iterator[str]:

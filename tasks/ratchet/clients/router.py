@@ -41,6 +41,8 @@ USER_PATHS = ("/v1/chat/completions", "/v1/completions", "/v1/models")
 OPERATIONS = {"/v1/chat/completions": "chat", "/v1/completions": "text_completion"}
 # What users say of an answer goes to a service of its own, whichever colour has the users.
 FEEDBACK_PATH, FEEDBACK_CLUSTER = "/v1/feedback", "feedback"
+# Where a cluster's edges tell that service which answers were given; no route leads users there.
+ANSWERS_PATH = "/answers"
 # An answer streams for as long as it is; idle_timeout ends one that is stuck.
 STREAMED = {"timeout": "0s", "idle_timeout": "300s"}
 # Nothing of these requests has reached an engine, so a second try cannot make a second answer.
@@ -213,7 +215,7 @@ def routes(state: RouterState | None) -> bytes:
     virtual_host: dict[str, Any] = {
         "name": ROUTES_NAME,
         "domains": ["*"],
-        "routes": [_health(state), *_user_routes(state), _feedback()],
+        "routes": [_health(state), *_user_routes(state), feedback_route()],
         "response_headers_to_add": [_header(VERSION_HEADER, version)],
     }
     if state:
@@ -224,6 +226,10 @@ def routes(state: RouterState | None) -> bytes:
         "virtual_hosts": [virtual_host],
     }
     return json.dumps({"version_info": version, "resources": [resource]}, indent=1).encode()
+
+
+def feedback_route() -> dict[str, Any]:
+    return {**matching(FEEDBACK_PATH), "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def version_of(state: RouterState | None) -> str:
@@ -237,10 +243,6 @@ def _health(state: RouterState | None) -> dict[str, Any]:
         "direct_response": _answer(200 if state else 503, serving),
         "typed_per_filter_config": WITHOUT_KEY,
     }
-
-
-def _feedback() -> dict[str, Any]:
-    return {**matching(FEEDBACK_PATH), "route": {"cluster": FEEDBACK_CLUSTER, "retry_policy": RETRIED}}
 
 
 def _user_routes(state: RouterState | None) -> list[dict[str, Any]]:

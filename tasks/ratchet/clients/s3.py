@@ -30,7 +30,8 @@ _REMEDIES = {
     "301": _WRONG_REGION,
     "InvalidAccessKeyId": _WRONG_KEY,
     "SignatureDoesNotMatch": _WRONG_KEY,
-    "AccessDenied": "the credentials may not do this; they need get, put, list and, for checkpoints/ and drop/, delete",
+    "AccessDenied": "the credentials may not do this; they need get, put, list and, below checkpoints/, drop/ and "
+    "inbox/, delete",
     "403": "the credentials may not do this, or the service does not know them",
 }
 _AWAY = frozenset(

@@ -3,6 +3,7 @@
 blobs/<aa>/<sha256>   immutable content; a folder is a blob that lists its files
 manifests/…, ledger/…, drills/…, notices/…, feedback/…, datasets/…, bases/…, reviews/…, preferences/…   named records,
 written once
+inbox/…   feedback that waits, for some days
 """
 
 import json

@@ -17,7 +17,7 @@ from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.feedback import Feedback, FeedbackReview, decided_ids, unfinished, waiting
 from ratchet.intake.versions import is_part_of
 from ratchet.recipes.recipe import Recipe
-from ratchet.serving.feedback.inbox import Inbox
+from ratchet.serving.feedback.inbox import FeedbackInbox
 
 Added = TypeVar("Added")
 # Hands in a file under a note. Raises what refuses it.
@@ -49,7 +49,7 @@ class Desk:
 
     world: World
     recipe: Recipe
-    inbox: Inbox
+    inbox: FeedbackInbox
     by: str
 
     def waiting(self) -> list[Feedback]:

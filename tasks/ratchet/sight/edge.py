@@ -1,6 +1,6 @@
 """What Envoy counts of users' requests to a colour: what they were answered, as they were answered."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily
@@ -10,7 +10,6 @@ from ratchet.clients.edge_counts import NoEdge, edge_counts
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.settings import Ports
 from ratchet.clients.world import World
-from ratchet.core.releases import Colour
 from ratchet.sight.engines import LABELS
 
 # Envoy's counter to the code by which it is told. A cut answer began as a good one, and ended in the middle.
@@ -23,16 +22,25 @@ CODES = {
 
 
 @dataclass(frozen=True)
-class EdgeFacts:
-    """`counts`: by colour and release, Envoy's counters since it was started."""
+class Counted:
+    """So many requests since that edge was started. `pod`: which of several edges counts; empty for the only one."""
 
+    colour: str
+    release: str
+    code: str
+    number: int
+    pod: str = ""
+
+
+@dataclass(frozen=True)
+class EdgeFacts:
     line: str
-    counts: Mapping[tuple[Colour, str], Mapping[str, int]]
+    counts: Sequence[Counted]
 
 
 def gather(world: World, line: str, ports: Ports) -> EdgeFacts:
     """A shadow's answers are dropped, so its failures are nobody's. Raises NoEdge."""
-    counts = {}
+    counts: list[Counted] = []
     state = world.router.read()
     for colour in COLOURS:
         if state and state.shadow == colour:
@@ -41,17 +49,17 @@ def gather(world: World, line: str, ports: Ports) -> EdgeFacts:
         if "upstream_rq_completed" not in found:
             raise NoEdge(f"the edge's admin page does not count requests to {colour}")
         if told := world.engine.loaded(colour):
-            counts[colour, told.release_id] = found
+            counts += [Counted(colour, told.release_id, code, found.get(name, 0)) for name, code in CODES.items()]
     return EdgeFacts(line, counts)
 
 
 def families(facts: EdgeFacts) -> list[Metric]:
+    """Each pod's counts are its own: a sum of theirs falls whenever one is replaced, which looks like a restart."""
     requests = CounterMetricFamily(
         "llm_requests",
         "Users' requests by what they were answered: 2xx, 4xx, 5xx, or cut while they were answered.",
-        labels=(*LABELS, "code"),
+        labels=(*LABELS, "code", "pod"),  # to Prometheus an empty label is none
     )
-    for (colour, release), counts in facts.counts.items():
-        for name, code in CODES.items():
-            requests.add_metric((facts.line, colour, release, code), counts.get(name, 0))
+    for one in facts.counts:
+        requests.add_metric((facts.line, one.colour, one.release, one.code, one.pod), one.number)
     return [requests]

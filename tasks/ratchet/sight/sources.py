@@ -17,6 +17,7 @@ from ratchet.sight import (
     datasets,
     drills,
     edge,
+    edge_pods,
     engines,
     ledger,
     production,
@@ -75,9 +76,15 @@ def _services(settings: Settings, recipe: Recipe) -> list[Source]:
         Source("registry", lambda: registry.families(registry.gather(settings, line)), PRODUCTION_SECONDS),
         Source("airflow", lambda: runs.families(runs.gather(every_dag, line))),
         Source("releases", lambda: releases.families(newest.gather()), RELEASES_SECONDS),
-        Source("edge", lambda: edge.families(edge.gather(_world(settings), line, settings.ports))),
+        Source("edge", lambda: edge.families(_requests(settings, line))),
         *(Source(f"engine_{colour}", _engine(settings, line, colour)) for colour in COLOURS),
     ]
+
+
+def _requests(settings: Settings, line: str) -> edge.EdgeFacts:
+    if settings.runtime == "kubernetes":
+        return edge_pods.gather(_world(settings), line)
+    return edge.gather(_world(settings), line, settings.ports)
 
 
 def _store_seconds(settings: Settings) -> float:

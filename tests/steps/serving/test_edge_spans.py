@@ -172,7 +172,7 @@ _AWAY = '[traces]\notlp_endpoint = "http://127.0.0.1:9"'
 
 def test_the_clusters_edge_tells_the_same(tmp_path: Path, collector: Collector) -> None:
     with ExitStack() as stack:
-        made = stack.enter_context(pod(tmp_path, {"mia": MIA}, f'[traces]\notlp_endpoint = "{collector.url}"\n'))
+        made = stack.enter_context(pod(tmp_path, {"mia": MIA}, more=f'[traces]\notlp_endpoint = "{collector.url}"\n'))
         eventually(lambda: answers(f"{made.url}/health"))
         said = told(span_of(made.ask(MIA), collector))
 

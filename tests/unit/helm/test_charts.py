@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from ratchet.serving.edge import __main__ as edge_pod
+from ratchet.serving.feedback import __main__ as feedback_pod
+from ratchet.sight import edge_pods
 from ratchet.sight.arguments import BESIDE_AIRFLOW, NAMES
 from ratchet.sight.arguments import add_arguments as add_exporter_arguments
 
@@ -22,6 +24,7 @@ WIKI = "https://wiki.example.org/ratchet/"
 STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
 EDGE = ("--set", "edge.enabled=true,service.type=NodePort,service.nodePort=30080")
 EXPORTER = ("--set", "exporter.enabled=true,exporter.serviceMonitor.enabled=true,alerts.enabled=true")
+FEEDBACK = ("--set", "edge.enabled=true,feedback.enabled=true")
 GATEWAY = ("--set", "router=gateway,gateway.name=public")
 # What the schemas of Kubernetes do not hold.
 CUSTOM = {"HTTPRoute", "PrometheusRule", "ServiceMonitor"}
@@ -73,6 +76,7 @@ def pod_specs(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         ("serving", GATEWAY),
         ("serving", EDGE),
         ("serving", (*EXPORTER, *GATEWAY)),
+        ("serving", (*EXPORTER, *EDGE)),
         ("serving", ("--set", "alertmanager.enabled=true,collector.enabled=true")),
         ("platform", ("--set", "networkPolicies.collector[0].namespaceSelector.matchLabels.name=sight")),
     ],
@@ -105,6 +109,8 @@ def test_the_linter_has_nothing_to_say(chart: str, config: Path) -> None:
         ("serving", "autoscaling.kvCacheUsage=90", "autoscaling.kvCacheUsage"),
         ("serving", "edge.enabled=yes-please", "edge.enabled"),
         ("serving", "edge.enabled=true,router=gateway,gateway.name=public", "edge.enabled"),
+        ("serving", "feedback.enabled=true", "feedback.enabled needs edge.enabled"),
+        ("serving", "edge.enabled=true,feedback.replicas=2", "replicas"),
         ("serving", "alerts.runbooks=our-wiki", "alerts.runbooks"),
         ("serving", "alertmanager.secret=../elsewhere", "alertmanager.secret"),
     ],
@@ -134,7 +140,8 @@ def test_without_a_configuration_the_platform_says_what_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chart", "options"), [("platform", ()), ("serving", ()), ("serving", EDGE), ("serving", EXPORTER)]
+    ("chart", "options"),
+    [("platform", ()), ("serving", ()), ("serving", EDGE), ("serving", EXPORTER), ("serving", FEEDBACK)],
 )
 def test_every_container_is_restricted(
     render: Callable[..., list[dict[str, Any]]], chart: str, options: tuple[str, ...]
@@ -267,22 +274,70 @@ def test_the_edge_is_started_as_its_program_is_tested(render: Callable[..., list
         edge_pod.Place("support.default.svc", 8000),
     )
     assert told.admin.host == "127.0.0.1"  # whoever reaches Envoy's own page may stop it
+    assert told.counts is None
     assert spec["terminationGracePeriodSeconds"] >= told.drain_seconds + 5
+
+
+def test_feedback_is_taken_behind_the_edge_alone_and_without_a_token(
+    render: Callable[..., list[dict[str, Any]]],
+) -> None:
+    documents = render("serving", *FEEDBACK)
+
+    edge = of(documents, "Deployment", "support-edge")["spec"]["template"]["spec"]["containers"][0]
+    told = edge_pod._parser().parse_args(edge["args"][1:]).feedback
+    spec = of(documents, "Deployment", "support-feedback")["spec"]["template"]["spec"]
+    module, *options = spec["containers"][0]["args"]
+    taken = feedback_pod._parser().parse_args(options)
+    assert module == feedback_pod.__name__.removesuffix(".__main__")
+    assert (told, taken.listen, taken.line) == (
+        edge_pod.Place("support-feedback.default.svc", 8000),
+        *("0.0.0.0:8000", "support"),
+    )
+    assert spec["serviceAccountName"] == "support-feedback"
+    policies = [of(documents, "NetworkPolicy", f"support-{name}")["spec"] for name in ("feedback", "edge")]
+    selectors = [policy["podSelector"] for policy in policies]
+    assert [peer["podSelector"] for peer in policies[0]["ingress"][0]["from"]] == [selectors[1]]
+    assert selectors[0] in [peer["podSelector"] for peer in policies[1]["egress"][0]["to"]]
+    assert not [d for d in documents if d["kind"] == "Role" and d["metadata"]["name"] == "support-feedback"]
+
+
+def test_without_feedback_there_is_nothing_of_it(render: Callable[..., list[dict[str, Any]]]) -> None:
+    assert "feedback" not in str(render("serving", *EDGE))
 
 
 def test_the_exporter_is_started_as_its_program_takes_it_and_may_only_look(
     render: Callable[..., list[dict[str, Any]]],
 ) -> None:
-    documents = render("serving", *EXPORTER)
+    documents = render("serving", *EXPORTER, *EDGE)
 
     spec = of(documents, "Deployment", "support-exporter")["spec"]["template"]["spec"]
     module, *options = spec["containers"][0]["args"]
     parser = argparse.ArgumentParser()
     add_exporter_arguments(parser)
     assert module == "ratchet.sight"
-    assert set(parser.parse_args(options).only) == set(NAMES) - {*BESIDE_AIRFLOW, "edge"}  # Envoy's page is its pod's
+    assert set(parser.parse_args(options).only) == set(NAMES) - set(BESIDE_AIRFLOW)
     rules = of(documents, "Role", "support-exporter")["rules"]
     assert {verb for rule in rules for verb in rule["verbs"]} == {"get", "list"}
+
+
+def test_the_exporter_alone_reads_what_the_edge_counts(render: Callable[..., list[dict[str, Any]]]) -> None:
+    documents = render("serving", *EXPORTER, *EDGE)
+
+    edge = of(documents, "Deployment", "support-edge")["spec"]["template"]["spec"]["containers"][0]
+    counts = edge_pod._parser().parse_args(edge["args"][1:]).counts
+    assert counts == edge_pod.Place("0.0.0.0", edge_pods.PORT)
+    let_in = of(documents, "NetworkPolicy", "support-edge")["spec"]["ingress"]
+    (rule,) = [rule for rule in let_in if {"protocol": "TCP", "port": counts.port} in rule["ports"]]
+    exporter = of(documents, "Deployment", "support-exporter")["spec"]["selector"]["matchLabels"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": exporter}}]
+    goes_out = of(documents, "NetworkPolicy", "support-exporter")["spec"]["egress"]
+    assert [rule for rule in goes_out if {"protocol": "TCP", "port": counts.port} in rule.get("ports", ())]
+
+
+def test_without_an_edge_the_exporter_asks_none(render: Callable[..., list[dict[str, Any]]]) -> None:
+    spec = of(render("serving", *EXPORTER), "Deployment", "support-exporter")["spec"]["template"]["spec"]
+
+    assert "edge" not in spec["containers"][0]["args"]
 
 
 def test_engines_let_the_exporter_in_where_there_is_one(render: Callable[..., list[dict[str, Any]]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.cluster import FakeCluster
 from tests.fakes.events import NOON, sha
 from tests.fakes.metrics import series, value
 from tests.fakes.pipeline import VLLM
@@ -16,12 +17,13 @@ from ratchet.clients import manifests
 from ratchet.clients.airflow import TaskState
 from ratchet.clients.edge_counts import NoEdge
 from ratchet.clients.settings import Ports, Prices, Settings
+from ratchet.clients.world import World
 from ratchet.core.budget import Budget
 from ratchet.core.memo import Manifest
 from ratchet.core.rollout import with_canary
 from ratchet.core.verification import Row
 from ratchet.recipes.catalogue import load_recipe
-from ratchet.sight import edge, engines, production, releases, runs
+from ratchet.sight import edge, edge_pods, engines, production, releases, runs
 
 ROOT = Path(__file__).parents[3]
 ENVOY = """\
@@ -30,6 +32,17 @@ cluster.blue.upstream_rq_completed: 95
 cluster.blue.upstream_rq_5xx: 5
 cluster.green.upstream_rq_completed: 7
 cluster.green_first.upstream_rq_2xx: 7
+"""
+POD = """\
+# TYPE envoy_ratchet_requests counter
+envoy_ratchet_requests{colour="blue",release="a",status="200",flags="-"} 90
+envoy_ratchet_requests{colour="blue",release="a",status="200",flags="DC"} 3
+envoy_ratchet_requests{colour="blue",release="a",status="200",flags="UPE"} 2
+envoy_ratchet_requests{colour="blue",release="a",status="404",flags="-"} 4
+envoy_ratchet_requests{colour="blue",release="long-ago",status="200",flags="-"} 700
+envoy_ratchet_requests{colour="",release="",status="401",flags="-"} 50
+envoy_ratchet_requests{colour="",release="",status="0",flags="DC"} 6
+envoy_ratchet_requests{colour="",release="",status="503",flags="UF,URX"} 3
 """
 
 
@@ -213,6 +226,48 @@ def test_a_shadows_failures_are_nobodys(place: ReleaseWorld) -> None:
 def test_an_edge_that_does_not_count_is_away(place: ReleaseWorld) -> None:
     with _page("") as port, pytest.raises(NoEdge):
         edge.gather(place.world, "support", Ports(edge_admin=port))
+
+
+def pod_of(name: str, address: str = "127.0.0.1", ready: str = "True") -> dict[str, Any]:
+    conditions = [{"type": "Ready", "status": ready}]
+    return {"metadata": {"name": name}, "status": {"podIP": address, "conditions": conditions}}
+
+
+def on_a_cluster(place: ReleaseWorld, *pods: dict[str, Any]) -> World:
+    world = place.world
+    cluster = FakeCluster()
+    cluster.pods = list(pods)
+    world.__dict__["cluster"] = cluster
+    return world
+
+
+def test_on_a_cluster_each_pod_of_the_edge_tells_what_it_counted(place: ReleaseWorld) -> None:
+    world = on_a_cluster(place, pod_of("edge-1"), pod_of("edge-2"), {"metadata": {"name": "new"}, "status": {}})
+    with _page(POD) as port:
+        found = series(edge.families(edge_pods.gather(world, "support", port)))
+
+    for pod in ("edge-1", "edge-2"):
+        of = {"line": "support", "pod": pod}
+        assert value(found, "llm_requests_total", colour="blue", release="a", code="2xx", **of) == 93
+        assert value(found, "llm_requests_total", colour="blue", release="a", code="cut", **of) == 2
+        assert value(found, "llm_requests_total", colour="none", release="none", code="5xx", **of) == 3
+        # Its first failure has to be seen as a rise.
+        assert value(found, "llm_requests_total", colour="green", release="b", code="5xx", **of) == 0
+    assert sum(found.values()) == 2 * (93 + 2 + 4 + 3)
+
+
+def test_a_pod_that_comes_or_goes_may_be_silent_and_one_that_is_ready_may_not(place: ReleaseWorld) -> None:
+    gone = pod_of("edge-1", "127.0.0.2", ready="False")
+    with _page(POD) as port:
+        told = edge_pods.gather(on_a_cluster(place, gone, pod_of("edge-2")), "support", port).counts
+        assert {one.pod for one in told} == {"edge-2"}  # a 0 would look like a restart
+        with pytest.raises(NoEdge, match="edge-1"):
+            edge_pods.gather(on_a_cluster(place, pod_of("edge-1", "127.0.0.2"), pod_of("edge-2")), "support", port)
+
+
+def test_a_cluster_without_an_edge_is_told_as_such(place: ReleaseWorld) -> None:
+    with pytest.raises(NoEdge, match=r"edge\.enabled"):
+        edge_pods.gather(on_a_cluster(place), "support")
 
 
 def test_a_part_that_nobody_could_ask_is_neither_in_order_nor_out_of_it() -> None:

@@ -1,6 +1,7 @@
 """The edge's pod (helm/serving, edge.enabled): Envoy before the users' Service, with the laptop's keys, limits and log.
 
-python -m ratchet.serving.edge --users 0.0.0.0:8000 --admin 127.0.0.1:8709 --upstream support.ratchet.svc:8000
+python -m ratchet.serving.edge --users 0.0.0.0:8000 --admin 127.0.0.1:8709 --counts 0.0.0.0:8711 \
+  --upstream support.ratchet.svc:8000 --drain-seconds 120
 """
 
 import argparse
@@ -10,44 +11,28 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ratchet.clients.edge_keys import FILE, BrokenKeys, read_keys
 from ratchet.clients.files import replace_file
 from ratchet.clients.http import http_client
-from ratchet.clients.router import HEALTH_PATH, RETRIED, ROUTES_NAME, STREAMED, USER_PATHS, WITHOUT_KEY, matching
 from ratchet.clients.settings import Settings, load
 from ratchet.core import log as logs
 from ratchet.core.errors import RatchetError, TerminalError
 from ratchet.core.log import log
-from ratchet.serving.edge.bootstrap import address, bootstrap, connections, envoy, upstream
+from ratchet.serving.edge.bootstrap import envoy
 from ratchet.serving.edge.keys import KEYS_FILE, write_keys
-from ratchet.serving.edge.spans import collector, request_spans
+from ratchet.serving.edge.pod import Place, Places, pod_config
+from ratchet.serving.edge.tell import Teller
 
 POLL_SECONDS = 1.0
 ADMIN_SECONDS = 5.0
-UPSTREAM = "users"
 
 
 class NoKeys(TerminalError, LookupError):
     """On a cluster nobody is let in by the mere absence of a file."""
 
     code = "SERVE_STATE_BROKEN"
-
-
-@dataclass(frozen=True)
-class Place:
-    """HOST:PORT."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> "Place":
-        host, _, port = text.rpartition(":")
-        return cls(host, int(port))
 
 
 def main(arguments: list[str]) -> int:
@@ -65,18 +50,25 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     folder = settings.state / "edge"
     keys = keys_of(settings)
     write_keys(folder / KEYS_FILE, keys)
-    config = pod_config(settings, folder, options.users, options.admin, options.upstream)
+    places = Places(options.users, options.admin, options.upstream, options.counts, options.feedback)
+    config = pod_config(settings, folder, places)
     replace_file(folder / "envoy.json", json.dumps(config, indent=1).encode())
     told_to_stop: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: told_to_stop.append(received))
-    with subprocess.Popen(envoy(Path(sys.executable), folder / "envoy.json"), start_new_session=True) as process:
+    command = envoy(Path(sys.executable), folder / "envoy.json")
+    log_goes = subprocess.PIPE if places.feedback else None
+    with subprocess.Popen(command, stdout=log_goes, start_new_session=True) as process:
+        teller = Teller(places.feedback, process.stdout) if places.feedback and process.stdout else None
         while process.poll() is None and not told_to_stop:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(POLL_SECONDS)
             keys = follow(settings, folder, keys)
         drain(options.admin, options.drain_seconds)
         process.terminate()
+        process.wait()
+        if teller:
+            teller.finish()
     return process.returncode
 
 
@@ -121,39 +113,12 @@ def _num_under_way(page: str) -> int:
     return int(http_client().get(f"{page}/stats", params=asked, timeout=ADMIN_SECONDS).text.rpartition(":")[2])
 
 
-def pod_config(settings: Settings, folder: Path, users: Place, admin: Place, behind: Place) -> dict[str, Any]:
-    """Traffic moves behind the edge, by the Service's selector: here is one upstream, and no colours."""
-    to_service = {"cluster": UPSTREAM, **STREAMED, "retry_policy": RETRIED}
-    health = {
-        "match": {"path": HEALTH_PATH},
-        "direct_response": {"status": 200},
-        "typed_per_filter_config": WITHOUT_KEY,
-    }
-    host = {
-        "name": ROUTES_NAME,
-        "domains": ["*"],
-        "routes": [health, *({**matching(path), "route": to_service} for path in USER_PATHS)],
-    }
-    return bootstrap(
-        users=address(users.host, users.port),
-        admin=address(admin.host, admin.port),
-        connections=connections(
-            settings.edge,
-            folder / KEYS_FILE,
-            {"route_config": {"name": ROUTES_NAME, "virtual_hosts": [host]}},
-            request_spans(settings.traces, settings.recipe),
-        ),
-        clusters=[
-            upstream(UPSTREAM, "STRICT_DNS", address(behind.host, behind.port)),
-            *collector(settings.traces),
-        ],
-    )
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="ratchet.serving.edge")
     for name in ("users", "admin", "upstream"):
         parser.add_argument(f"--{name}", type=Place.parse, required=True, metavar="HOST:PORT")
+    parser.add_argument("--counts", type=Place.parse, metavar="HOST:PORT", help="where to show what is counted")
+    parser.add_argument("--feedback", type=Place.parse, metavar="HOST:PORT", help="the service that takes it")
     parser.add_argument("--drain-seconds", type=float, required=True)
     return parser
 

@@ -1,5 +1,6 @@
 """What Envoy starts from, on a laptop and in a pod: one listener for users, and what is done with each request."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +27,32 @@ def envoy(python: Path, config: Path) -> list[str]:
 
 
 def bootstrap(
-    users: dict[str, Any], admin: dict[str, Any], connections: dict[str, Any], clusters: list[dict[str, Any]]
+    users: dict[str, Any],
+    admin: dict[str, Any],
+    connections: dict[str, Any],
+    clusters: list[dict[str, Any]],
+    listeners: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """One listener at `users`, and Envoy's own page at `admin`."""
+    """A listener at `users` beside these `listeners`, and Envoy's own page at `admin`."""
     listener = {"name": "users", "address": users, "filter_chains": [{"filters": [connections]}]}
     return {
         "node": {"id": "edge", "cluster": "ratchet"},  # Envoy reads no route file without a name of its own
         "admin": {"address": admin},
-        "static_resources": {"listeners": [listener], "clusters": clusters},
+        "static_resources": {"listeners": [listener, *listeners], "clusters": clusters},
     }
 
 
-def connections(edge: EdgeSettings, keys: Path, routes: dict[str, Any], spans: dict[str, Any]) -> dict[str, Any]:
-    """What is done with each request. `keys`: the file that `write_keys` writes; `spans`: of `request_spans`."""
+def connections(
+    edge: EdgeSettings,
+    keys: Path,
+    routes: dict[str, Any],
+    spans: dict[str, Any],
+    access_logs: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """What is done with each request.
+
+    `keys`: the file that `write_keys` writes; `spans`: of `request_spans`; `access_logs`: beside stdout's.
+    """
     return extension(
         "envoy.filters.network.http_connection_manager",
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -47,7 +61,7 @@ def connections(edge: EdgeSettings, keys: Path, routes: dict[str, Any], spans: d
         # A client's own x-request-id is passed on; who sends none gets one.
         preserve_external_request_id=True,
         always_set_request_id_in_response=True,
-        access_log=[access_log()],
+        access_log=[access_log(), *access_logs],
         local_reply_config=local_replies(edge),
         http_filters=http_filters(edge, keys),
         **routes,

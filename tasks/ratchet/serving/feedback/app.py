@@ -24,7 +24,7 @@ from ratchet.clients.json_lines import find_last, newest_first
 from ratchet.clients.router import FEEDBACK_PATH, KEY_NAME_HEADER
 from ratchet.core.feedback import Feedback, SentFeedback, kept_of, request_id_of
 from ratchet.core.log import log
-from ratchet.serving.feedback.inbox import Inbox
+from ratchet.serving.feedback.inbox import FeedbackInbox
 from ratchet.serving.middleware import ANSWER_PATHS
 
 # As much as is captured of an answer: it bounds what redaction costs.
@@ -46,7 +46,7 @@ class Refusal(HTTPException):
 class Taker:
     """`logs` has the edge's access log, `capture` what was captured of answers."""
 
-    inbox: Inbox
+    inbox: FeedbackInbox
     logs: Path
     capture: Path
     logged_seconds: float = LOGGED_SECONDS
@@ -97,14 +97,14 @@ class Taker:
         try:
             self.inbox.keep(feedback)
         except OSError as error:
-            log.error("feedback was not kept", extra={"error": error.strerror, "folder": str(self.inbox.folder)})
+            log.error("feedback was not kept", extra={"error": str(error)})
             raise Refusal(503, "feedback_away", "The feedback cannot be kept now: send it again later.") from None
         return feedback
 
 
-def application(taker: Taker) -> Starlette:
+def application(taker: Taker, *others: Route) -> Starlette:
     return Starlette(
-        routes=[Route(FEEDBACK_PATH, taker.take, methods=["POST"])],
+        routes=[Route(FEEDBACK_PATH, taker.take, methods=["POST"]), *others],
         exception_handlers={HTTPException: _refused},
     )
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -17,6 +18,20 @@ from ratchet.clients.settings import Settings
 from ratchet.core.feedback import Feedback, Rating, newest_of_each
 from ratchet.core.log import log
 from ratchet.serving.capture import forget, write
+
+
+class FeedbackInbox(Protocol):
+    """Keeps what was said of answers for some days, until a person decides."""
+
+    def keep(self, feedback: Feedback) -> None:
+        """Once, however often it is sent. Raises OSError."""
+        ...
+
+    def forget_old(self) -> None: ...
+
+    def read(self) -> Iterator[Feedback]:
+        """All that is kept."""
+        ...
 
 
 def inbox_of(settings: Settings) -> "Inbox":
@@ -65,6 +80,6 @@ class Inbox:
         return self.folder.glob("????-??-??-feedback.jsonl")
 
 
-def feedback_counts(inbox: Inbox) -> Counter[tuple[str, Rating]]:
+def feedback_counts(inbox: FeedbackInbox) -> Counter[tuple[str, Rating]]:
     """How many answers of each release have which rating, of what is still kept. For the exporter."""
     return Counter((one.release, one.rating) for one in newest_of_each(inbox.read()))
