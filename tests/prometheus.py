@@ -1,9 +1,11 @@
 """Debian's Prometheus and Alertmanager: those on the PATH, else its packages, unpacked without being root."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +25,18 @@ def tool(name: str) -> Path:
     if not unpacked.is_dir():
         _unpack(PACKAGES[name], unpacked)
     return unpacked / "usr" / "bin" / name
+
+
+def address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Where a Prometheus that was just started answers, once it does. Raises RuntimeError after a minute."""
+    deadline = time.monotonic() + 60.0
+    while "Server is ready" not in (said := log.read_text()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"Prometheus does not start: {said[-2000:]}")
+        time.sleep(0.1)
+    found = re.search(r"Listening on\" address=(\S+)", said)
+    assert found, said
+    return found.group(1)
 
 
 def _unpack(package: str, target: Path) -> None:

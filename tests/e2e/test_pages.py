@@ -1,29 +1,20 @@
 """The pages that people look at, in a real browser."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from tests.browser import chromium, needs_browser
 from tests.e2e.conftest import Platform
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.timeout(2700),  # the first test of a session waits for the demo
-    pytest.mark.skipif(
-        CHROMIUM is None and "CI" not in os.environ, reason="no browser: `apt-get install chromium` to look at pages"
-    ),
-]
+pytestmark = [pytest.mark.timeout(2700), needs_browser]  # the first test of a session waits for the demo
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from ratchet.cli import feedback, releases, verbs
+from ratchet.cli import dashboards, feedback, releases, verbs
 from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.bench import command as bench
 from ratchet.cli.here import Here
@@ -45,6 +45,7 @@ def _platform(add: Add) -> None:
     verb = add("explain", verbs.explain_failure, "what a failure means, whether it can wait, and what to do")
     verb.add_argument("what", nargs="?", metavar="CODE|RUN", help="default: the newest failure")
     add_exporter_arguments(add("exporter", verbs.exporter, "serve the pipeline's metrics to Prometheus, on one page"))
+    dashboards.add_arguments(add("dashboards", verbs.draw_dashboards, "the dashboards as pages, drawn without Grafana"))
     keys = add("keys", verbs.list_keys, "who may ask the endpoint: without keys everybody who reaches it")
     _keys(_adder(keys.add_subparsers(metavar="WHAT")))
     verb = add("demo", verbs.run_demo, "one whole release, from a data file to an answering endpoint")

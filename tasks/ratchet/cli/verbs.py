@@ -9,6 +9,7 @@ from ratchet.cli import (
     benchmark,
     compare,
     costs,
+    dashboards,
     demo,
     explain,
     floors,
@@ -67,6 +68,10 @@ def exporter(here: Here, options: argparse.Namespace) -> None:
     from ratchet.sight.server import run  # prometheus_client costs every other verb a tenth of a second
 
     run(here.settings, here.recipe, options)
+
+
+def draw_dashboards(here: Here, options: argparse.Namespace) -> None:
+    dashboards.write_all(here.settings, here.recipe.line, options, here.console)
 
 
 def list_keys(here: Here, _options: argparse.Namespace) -> None:

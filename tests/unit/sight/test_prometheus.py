@@ -15,7 +15,7 @@ import httpx
 import yaml
 from prometheus_client.metrics_core import Metric
 from tests.fakes.pipeline import healthy, troubled
-from tests.prometheus import tool
+from tests.prometheus import address, tool
 from tests.unit.sight.test_alerts import ALERTS, RULES
 
 from ratchet.sight.collector import Source
@@ -75,7 +75,7 @@ def prometheus(folder: Path, exporter_port: int) -> Iterator[Prometheus]:
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stderr=log)
         try:
-            yield Prometheus(f"http://{_address(process, folder / 'log')}")
+            yield Prometheus(f"http://{address(process, folder / 'log')}")
         finally:
             process.terminate()
             process.wait(30)
@@ -89,15 +89,6 @@ def _judged_at_once(file: Path, folder: Path) -> Path:
     copy = folder / file.name
     copy.write_text(yaml.safe_dump(rules))
     return copy
-
-
-def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    deadline = time.monotonic() + 60.0
-    while not (found := re.search(r"Listening on\" address=(\S+)", log.read_text())):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
-    return found.group(1)
 
 
 @contextmanager
