@@ -25,5 +25,8 @@ def _in(path: Path) -> Iterator[tuple[str, str]]:
     except FileNotFoundError:  # its time was over just now
         return
     for line in lines:
-        told = json.loads(line)
+        try:
+            told = json.loads(line)
+        except ValueError:  # a command that was killed left half a line
+            continue
         yield told["request_id"], told["label"]

@@ -104,9 +104,11 @@ def _agreement(
 
 
 def _kpis(kpis: Sequence[Kpi], world: World, release_id: str) -> tuple[KpiValue, ...]:
-    """None while ratchet.toml names no Prometheus: a laptop has none."""
+    """Nobody is asked while ratchet.toml names no Prometheus: a laptop has none."""
     url = world.settings.prometheus.url
     if not url:
+        if kpis:
+            log.warning("the recipe's KPIs are not asked for: ratchet.toml names no [prometheus] url")
         return ()
     server = Prometheus(url, read_key(world.settings.secrets / PROMETHEUS_KEY))
     window = f"{LIVE_DAYS}d"

@@ -12,7 +12,11 @@ from ratchet.sight.families import Samples, gauge, gauges, seconds
 
 # Metric's end, what of a share it tells, meaning.
 SHARES: tuple[tuple[str, Callable[[Share], float], str], ...] = (
-    ("", lambda share: share.ratio, "Share of the last week's {} texts in production, of prompts and of answers."),
+    (
+        "",
+        lambda share: share.ratio,
+        "Share of prompts, and of answers, of the last week in production in which the guard finds something: {}.",
+    ),
     ("_low", lambda share: wilson(share.num_hits, share.num_texts)[0], "Lower end of its interval (Wilson, 95 %)."),
     ("_high", lambda share: wilson(share.num_hits, share.num_texts)[1], "Upper end of the same."),
     ("_limit", lambda share: share.limit, "What the share has to exceed: the release before, the usual, and chance."),

@@ -292,9 +292,13 @@ def test_a_number_that_prometheus_does_not_know_is_said_to_be_none(world: World,
     assert (last(world).kpis[0].value, outputs.worse) == (None, ())
 
 
-def test_without_a_prometheus_no_kpi_is_asked_for(world: World) -> None:
+def test_without_a_prometheus_no_kpi_is_asked_for_and_the_log_says_so(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(NothingToJudge):
         looked(world, kpis=(REOPENED,))
+
+    assert "names no [prometheus] url" in caplog.text
 
 
 @pytest.mark.parametrize(
