@@ -17,6 +17,7 @@ from ratchet.gate.contract import GateInputs, GateOutputs
 from ratchet.monitor.contract import MonitorInputs, MonitorOutputs
 from ratchet.prepare.contract import PrepareInputs, PrepareOutputs
 from ratchet.promote.contract import PromoteInputs, PromoteOutputs
+from ratchet.quality.contract import QualityInputs, QualityOutputs
 from ratchet.report.contract import Code, ReportInputs, ReportOutputs, StepCode
 from ratchet.resolve.contract import ResolveInputs, ResolveOutputs
 from ratchet.rollback.contract import RollbackInputs, RollbackOutputs
@@ -72,6 +73,7 @@ STEPS = {
         Step("rollback", RollbackInputs, RollbackOutputs, image="ops", revision=1, acts=True),
         Step("drill", DrillInputs, DrillOutputs, image="ops", revision=1, acts=True),
         Step("monitor", MonitorInputs, MonitorOutputs, image="ops", revision=1, acts=True),
+        Step("quality", QualityInputs, QualityOutputs, image="data", revision=1, acts=True),
     )
 }
 

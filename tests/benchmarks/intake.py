@@ -131,7 +131,8 @@ def great_expectations(path: Path) -> None:
     import great_expectations as gx
     import pandas as pd
 
-    from ratchet.validate.rules import CONTROL_CHARACTER, TEMPLATE_MARK
+    from ratchet.core.injection import TEMPLATE_MARK
+    from ratchet.validate.rules import CONTROL_CHARACTER
 
     frame = pd.read_csv(path, dtype=str, keep_default_na=False).replace("", None)
     known: list[Any] = []

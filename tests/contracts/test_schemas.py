@@ -20,6 +20,7 @@ from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.notices import Notice
 from ratchet.core.preference import PreferenceReport, Rated, Review
 from ratchet.core.proposal import Proposal
+from ratchet.core.quality import Quality
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState
 from ratchet.recipes.recipe import Recipe
@@ -41,7 +42,7 @@ STORED = (
         LedgerEvent,
         Manifest,
     ),
-    *(Notice, PreferenceReport, Proposal, Rated, Recipe, Review, RouterState, Row),
+    *(Notice, PreferenceReport, Proposal, Quality, Rated, Recipe, Review, RouterState, Row),
 )
 CONTRACTS = [contract for step in STEPS.values() for contract in (step.inputs, step.outputs)] + list(STORED)
 

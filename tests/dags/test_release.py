@@ -241,6 +241,15 @@ def test_what_users_ask_is_looked_at_every_day_compared_and_told(dags: dict) -> 
     assert drift.task_dict["tell"].upstream_task_ids == {"look", "drift"}
 
 
+def test_what_production_answers_is_judged_every_day_told_and_may_ask_for_a_release(dags: dict) -> None:
+    quality = dags["quality_support"]
+    drifted = dags["drift_support"].task_dict["tell"].outlets
+
+    assert quality.timetable.expression == load_recipe("support", ROOT).quality_schedule == "30 4 * * *"
+    assert quality.task_dict["quality"].downstream_task_ids == {"tell", "ask_for_release"}
+    assert quality.task_dict["ask_for_release"].outlets == drifted
+
+
 @pytest.mark.parametrize(
     ("on_data", "on_drift", "waited_for"),
     [(True, True, ["datasets", "drifts"]), (False, True, ["drifts"]), (True, False, ["datasets"])],

@@ -5,22 +5,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from prometheus_client.metrics_core import Metric
+from tests.fakes import looks
+from tests.fakes.costs import done, run
 from tests.fakes.events import event, sha
 from tests.fakes.records import drill, notice, version
 
 from ratchet.clients.airflow import TaskState
+from ratchet.core.budget import Budget
+from ratchet.core.costs import CostRecord
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.refs import FileRef, blob_uri
 from ratchet.core.releases import LedgerEvent
 from ratchet.core.rollout import RouterState, first_state, switched_to
 from ratchet.core.verification import Row
 from ratchet.sight import (
+    costs,
     datasets,
+    drifts,
     drills,
     edge,
     engines,
+    feedback,
+    gpus,
     ledger,
     production,
+    quality,
     registry,
     releases,
     router,
@@ -29,6 +38,7 @@ from ratchet.sight import (
 )
 
 LINE = "support"
+BUDGET = Budget(per_release=5.0, per_month=50.0)
 WEEK = timedelta(weeks=1)
 # From a running vLLM 0.32.0, cut short.
 VLLM = """\
@@ -67,6 +77,11 @@ class Pipeline:
     work: work.WorkFacts
     production: production.ProductionFacts
     registry: registry.RegistryFacts
+    drifts: drifts.DriftFacts
+    quality: quality.QualityFacts
+    costs: costs.CostFacts
+    feedback: feedback.FeedbackFacts
+    gpus: gpus.GpuFacts
     runs: runs.RunFacts
     releases: releases.ReleaseFacts
     edge: edge.EdgeFacts
@@ -81,6 +96,11 @@ class Pipeline:
             *work.families(self.work),
             *production.families(self.production),
             *registry.families(self.registry),
+            *drifts.families(self.drifts),
+            *quality.families(self.quality),
+            *costs.families(self.costs),
+            *feedback.families(self.feedback),
+            *gpus.families(self.gpus),
             *runs.families(self.runs),
             *releases.families(self.releases),
             *edge.families(self.edge),
@@ -94,12 +114,12 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
     events, state = _story(weeks)
     newest = f"release-{num_releases - 1}"
     shift = {"feature": "label", "psi": 0.05, "js": 0.1, "limit": 0.15}
-    run = {"dag_run_id": "r", "state": "success", "start_date": weeks[-1].isoformat()}
+    last_run = {"dag_run_id": "r", "state": "success", "start_date": weeks[-1].isoformat()}
     check = {"name": "intent", "effect": 0.02, "low": 0.01, "high": 0.03, "threshold": -0.01, "num_samples": 600}
     judged = releases.Judged("PASS", [check])
     tasks = {"release_support": ("gate",), "monitor_support": ("monitor", "remind")}
     dags = [
-        runs.DagFacts(dag, [run] * 3, [TaskState(task_id=task, state="success", try_number=1) for task in names])
+        runs.DagFacts(dag, [last_run] * 3, [TaskState(task_id=task, state="success", try_number=1) for task in names])
         for dag, names in tasks.items()
     ]
     return Pipeline(
@@ -114,8 +134,13 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
         ),
         production.ProductionFacts(LINE, [Row(part, "ok", "a", "a", "there") for part in ("router", "alias previous")]),
         registry.RegistryFacts(LINE, {"production": sha(newest)}),
+        drifts.DriftFacts(LINE, looks.look(words=0.05, embedding=0.005)),
+        quality.QualityFacts(LINE, looks.judged(newest, right=95, hits=1, kpi=0.02)),
+        costs.CostFacts(LINE, [_spent(number, at) for number, at in enumerate(weeks)], now, "EUR", BUDGET),
+        feedback.FeedbackFacts(LINE, {(newest, "down"): 3, (newest, "up"): 4}, num_waiting=2),
+        gpus.GpuFacts(LINE, [gpus.Gpu(0, "a GPU", 0.5, 2e9, 8e9, 100.0, 300.0)]),
         runs.RunFacts(LINE, dags),
-        releases.ReleaseFacts(LINE, [judged] * min(num_releases, 10), {"gate": 3.0}, "EUR", 1.0, 5.0),
+        releases.ReleaseFacts(LINE, [judged] * min(num_releases, 10), {"gate": 3.0}, "EUR", 1.0),
         edge.EdgeFacts(LINE, {(state.active, newest): {"upstream_rq_2xx": 1000, "upstream_rq_5xx": 1}}),
         engines.EngineFacts(LINE, state.active, newest, VLLM),
     )
@@ -141,6 +166,8 @@ def troubled(now: datetime) -> Pipeline:
         datasets=replace(well.datasets, uploads=[*well.datasets.uploads, bad]),
         production=production.ProductionFacts(LINE, [Row("router", "differs", "a", "b", "there")]),
         runs=runs.RunFacts(LINE, red),
+        drifts=drifts.DriftFacts(LINE, looks.look(words=0.5)),
+        quality=quality.QualityFacts(LINE, looks.judged("release-7", right=60, hits=40, kpi=0.3)),
         releases=replace(well.releases, judged=[releases.Judged("FAIL", ())] * 2, money=7.0),
     )
 
@@ -158,3 +185,8 @@ def _story(weeks: list[datetime]) -> tuple[list[LedgerEvent], RouterState]:
 def _version(at: datetime) -> DatasetVersion:
     rows = FileRef(uri=blob_uri(sha("rows")), sha256=sha("rows"), bytes=1)
     return version(rows, dataset=LINE, num_rows=776, num_quarantined=24, at=at)
+
+
+def _spent(number: int, at: datetime) -> CostRecord:
+    """An hour of it on a CPU."""
+    return run(f"release-{number}", done("gate", 3600.0), at=at)

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from ratchet.cli import dashboards, feedback, releases, verbs
+from ratchet.cli import dashboards, feedback, labels, releases, verbs
 from ratchet.cli.arguments import count, name, whole
 from ratchet.cli.bench import command as bench
 from ratchet.cli.here import Here
@@ -71,6 +71,8 @@ def _platform(add: Add) -> None:
     verb.add_argument("--yes", action="store_true", help="do not ask")
     waits = add("feedback", feedback.list_waiting, "what was said of answers and waits for a person to decide")
     _feedback(_adder(waits.add_subparsers(metavar="WHAT")))
+    verb = add("labels", labels.take, "keep what the truth about answers turned out to be, for the daily look")
+    verb.add_argument("file", type=Path, help="CSV, or JSON lines (.jsonl), with request_id and label")
     verb = add("import-base", verbs.take_base, "put a base model into the store, for recipes that name it")
     verb.add_argument("folder", type=Path, help="config.json, tokenizer, chat template, safetensors")
     verb.add_argument("--name", required=True, help="what recipes call it")

@@ -18,7 +18,7 @@ from ratchet.core.errors import TerminalError
 from ratchet.core.telemetry import RUN_ID, RunTrace
 
 NUM_RUNS = 20
-KINDS = ("release", "intake", "drill", "monitor", "drift")
+KINDS = ("release", "intake", "drill", "monitor", "drift", "quality")
 _BAR = 30
 # Of a step's parts: most files are fetched in less.
 _WORTH_A_LINE_SECONDS = 0.05

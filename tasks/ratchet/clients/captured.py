@@ -12,10 +12,13 @@ from ratchet.core.contract import Sha256, digest_json
 
 @dataclass(frozen=True)
 class Exchange:
-    """`text` is what the user said last."""
+    """`text` is what the user said last; `release` answered it, on `day` (UTC)."""
 
     text: str
     answer: str
+    request_id: str | None = None
+    release: str | None = None
+    day: date | None = None
 
 
 def exchanges(folder: Path, first_day: date, last_day: date) -> list[Exchange]:
@@ -42,7 +45,12 @@ def _in(path: Path) -> Iterator[Exchange]:
         except ValueError:  # an engine that was killed left half a line, or half a character
             continue
         if text := _said_last(record["prompt"]).strip():
-            yield Exchange(text, " ".join(record["answer"]).strip())
+            answer = " ".join(record["answer"]).strip()
+            yield Exchange(text, answer, record.get("request_id"), record.get("release"), _day(record.get("at")))
+
+
+def _day(at: str | None) -> date | None:
+    return date.fromisoformat(at[:10]) if at else None
 
 
 def _said_last(prompt: Any) -> str:

@@ -21,6 +21,7 @@ from ratchet.core.errors import TerminalError, TransientError
 from ratchet.core.feedback import FeedbackReview
 from ratchet.core.notices import Notice
 from ratchet.core.preference import Rated
+from ratchet.core.quality import Quality
 from ratchet.core.releases import LedgerEvent, refusal
 
 MAX_LOST_RACES = 100
@@ -132,6 +133,7 @@ class Ledger(Journal[LedgerEvent]):
     def __init__(self, store: Store, line: str) -> None:
         super().__init__(store, f"ledger/{line}", LedgerEvent)
         self.line = line
+        self._num_proved = 0
 
     def events(self) -> list[LedgerEvent]:
         """Every event, oldest first. Raises BrokenJournal when the chain does not verify."""
@@ -155,9 +157,14 @@ class Ledger(Journal[LedgerEvent]):
             BrokenJournal: naming the first record that does not fit the chain.
             EventRefused: naming the first that must not follow those before it.
         """
-        events = Ledger(self.store, self.line).events()
-        for seq, event in enumerate(events):
-            self._check(events[:seq], event)
+        return Ledger(self.store, self.line).verify_new()
+
+    def verify_new(self) -> list[LedgerEvent]:
+        """As `verify`, but what this object has read and proved before is neither read nor judged again."""
+        events = self.events()
+        for seq in range(self._num_proved, len(events)):
+            self._check(events[:seq], events[seq])
+        self._num_proved = len(events)
         return events
 
     def _check(self, events: Sequence[LedgerEvent], event: LedgerEvent) -> None:
@@ -181,6 +188,10 @@ def drill_journal(store: Store, line: str) -> Journal[Drill]:
 
 def drift_journal(store: Store, line: str) -> Journal[Drift]:
     return Journal(store, f"drifts/{line}", Drift)
+
+
+def quality_journal(store: Store, line: str) -> Journal[Quality]:
+    return Journal(store, f"quality/{line}", Quality)
 
 
 def cost_journal(store: Store, line: str) -> Journal[CostRecord]:

@@ -12,10 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.clients.http import http_client
+from ratchet.clients.key_file import read_key
 from ratchet.clients.openai import bearer
+from ratchet.core.classifier import Classifier
 from ratchet.core.errors import TerminalError, TransientError
 
 TIMEOUT_SECONDS = 60.0
+ASKED_AT_ONCE = 32  # texts
+TOXICITY_KEY = "toxicity_key"  # in the secrets folder, where the endpoint wants one
 
 
 class ModeratorAway(TransientError, ConnectionError):
@@ -73,21 +77,13 @@ class Moderator:
         return results
 
 
+def moderator_of(classifier: Classifier | None, secrets: Path) -> Moderator | None:
+    """None where the recipe names nobody. Raises BadKey."""
+    return Moderator(classifier.url, classifier.model, read_key(secrets / TOXICITY_KEY)) if classifier else None
+
+
 def _harm(result: Any) -> frozenset[str] | None:
     if not isinstance(result["flagged"], bool):
         raise TypeError
     harms = frozenset(str(name) for name, holds in result.get("categories", {}).items() if holds is True)
     return harms if result["flagged"] else None
-
-
-def read_key(path: Path) -> str:
-    """The endpoint's key; empty where there is no such file. Raises NoModerator, without the key."""
-    try:
-        key = path.read_text("utf-8").strip()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise NoModerator(f"{path}: the classifier's key cannot be read ({type(error).__name__})") from None
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise NoModerator(f"{path}: expected one key on one line, got {len(key)} characters that are none")
-    return key

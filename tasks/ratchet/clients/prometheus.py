@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ratchet.clients.http import http_client
+from ratchet.clients.openai import bearer
 from ratchet.core.errors import TerminalError, TransientError
 
 TIMEOUT_SECONDS = 30.0
@@ -25,6 +26,10 @@ class QueryRefused(TerminalError, ValueError):
     """Prometheus does not understand a query, or cannot answer it."""
 
     code = "REFUSED"
+
+
+class NotLetIn(QueryRefused):
+    """It wants a key, or another one."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,10 @@ class Window:
 
 
 class Prometheus:
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    """`url` is without /api. `key`, if it wants one, is sent as a bearer token."""
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self._url, self._headers = url.rstrip("/"), bearer(key)
 
     @property
     def place(self) -> str:
@@ -71,12 +78,16 @@ class Prometheus:
         import httpx
 
         try:
-            answer = http_client().get(f"{self._url}/api/v1/{path}", params=asked, timeout=TIMEOUT_SECONDS)
+            answer = http_client().get(
+                f"{self._url}/api/v1/{path}", params=asked, timeout=TIMEOUT_SECONDS, headers=self._headers
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise PrometheusAway(
                 f"no Prometheus answers at {self.place} ({error}): start one that reads the exporter, "
-                "`prometheus --config.file docs/prometheus.yml`, or name another by --prometheus"
+                "`prometheus --config.file docs/prometheus.yml`, or name another (`--prometheus`, `[prometheus] url`)"
             ) from error
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise NotLetIn(f"{self.place} answers with status {answer.status_code}: it wants a key, or another one")
         try:
             told = answer.json()
             if told["status"] == "success":

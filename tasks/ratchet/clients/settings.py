@@ -100,6 +100,12 @@ class NotifySettings(Contract):
     failures: SecretName | None = None
 
 
+class PrometheusSettings(Contract):
+    """`url`: where the recipe's KPIs are asked for, without /api; empty: they are not."""
+
+    url: str = Field(default="", pattern=r"^(https?://[^\s@]+)?$")
+
+
 class IntakeSettings(Contract):
     """Where others leave files. Without `drop_dir`: drop/<line> below the state, or with an S3 store in its bucket."""
 
@@ -138,6 +144,7 @@ class Settings(Contract):
     notify: NotifySettings = NotifySettings()
     intake: IntakeSettings = IntakeSettings()
     traces: TraceSettings = TraceSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
 
     @model_validator(mode="after")
     def _whatever_is_used_has_a_price(self) -> Self:
@@ -175,6 +182,11 @@ class Settings(Contract):
     def capture_dir(self) -> Path:
         """What users ask, kept for a few days where the recipe's platform says so (docs/edge.md)."""
         return self.state / "capture"
+
+    @property
+    def labels_dir(self) -> Path:
+        """The truth about answers, which comes later, kept as long as what users say of them (docs/quality.md)."""
+        return self.state / "labels"
 
     @property
     def secrets(self) -> Path:

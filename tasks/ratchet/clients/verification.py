@@ -45,20 +45,22 @@ def heard(question: Callable[[], Answer]) -> Heard[Answer]:
         return Heard(silence=str(error))
 
 
-def gather(world: World, line: str, users_url: str, with_files: bool = True) -> Facts:
+def gather(world: World, line: str, users_url: str, anew: bool = True) -> Facts:
     """Ask everything once; what is down is a silence, and hinders nothing else. `users_url`: the edge, from here.
 
-    Without the files nothing is read that may have many gigabytes.
+    Unless `anew`, no served files are read, which may have many gigabytes, and of the ledger only what this world has
+    not read before.
     """
+    ledger = world.ledger(line)
     serving = _InPods(world) if world.settings.runtime == "kubernetes" else _OnThisMachine(world)
     router = heard(lambda: _state(world))
     return Facts(
         line=line,
-        ledger=heard(lambda: world.ledger(line).verify()),
+        ledger=heard(ledger.verify if anew else ledger.verify_new),
         num_waiting=num_waiting(world, line),
         router=router,
         engine=_of_active(router, serving.engine),
-        files=_of_active(router, serving.files) if with_files else Heard(silence="not asked"),
+        files=_of_active(router, serving.files) if anew else Heard(silence="not asked"),
         files_where=serving.where,
         edge=heard(lambda: _edge(users_url, line, own_key(world.settings))),
         aliases=heard(lambda: mlflow_rest.aliases(world.settings.mlflow_url, line)),

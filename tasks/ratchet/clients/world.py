@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ratchet.clients.bucket import Bucket, LocalBucket
 from ratchet.clients.settings import Settings
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ratchet.core.feedback import FeedbackReview
     from ratchet.core.notices import Notice
     from ratchet.core.preference import Rated
+    from ratchet.core.quality import Quality
+
+    AnyJournal = TypeVar("AnyJournal", bound=Journal[Any])
 
 
 class World:
@@ -36,7 +39,7 @@ class World:
     def __init__(self, settings: Settings, work: Path) -> None:
         self.settings = settings
         self.work = work
-        self._ledgers: dict[str, Ledger] = {}
+        self._journals: dict[str, Any] = {}
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -60,15 +63,14 @@ class World:
         return self.base(name) or model
 
     def ledger(self, line: str) -> "Ledger":
-        """The same one each time: it keeps what it has read."""
         from ratchet.clients.ledger import Ledger
 
-        return self._ledgers.setdefault(line, Ledger(self.store, line))
+        return self._kept(Ledger(self.store, line))
 
     def datasets(self, dataset: str) -> "Journal[DatasetVersion]":
         from ratchet.clients.ledger import dataset_journal
 
-        return dataset_journal(self.store, dataset)
+        return self._kept(dataset_journal(self.store, dataset))
 
     def preferences(self, candidate_sha256: str, baseline_sha256: str) -> "Journal[Rated]":
         from ratchet.clients.ledger import preference_journal
@@ -78,28 +80,38 @@ class World:
     def drills(self, line: str) -> "Journal[Drill]":
         from ratchet.clients.ledger import drill_journal
 
-        return drill_journal(self.store, line)
+        return self._kept(drill_journal(self.store, line))
 
     def drifts(self, line: str) -> "Journal[Drift]":
         from ratchet.clients.ledger import drift_journal
 
-        return drift_journal(self.store, line)
+        return self._kept(drift_journal(self.store, line))
+
+    def quality(self, line: str) -> "Journal[Quality]":
+        from ratchet.clients.ledger import quality_journal
+
+        return self._kept(quality_journal(self.store, line))
 
     def costs(self, line: str) -> "Journal[CostRecord]":
         from ratchet.clients.ledger import cost_journal
 
-        return cost_journal(self.store, line)
+        return self._kept(cost_journal(self.store, line))
 
     def notices(self, line: str) -> "Journal[Notice]":
         from ratchet.clients.ledger import notice_journal
 
-        return notice_journal(self.store, line)
+        return self._kept(notice_journal(self.store, line))
 
     def feedback(self, line: str) -> "Journal[FeedbackReview]":
         """What was decided of feedback; what was said is in a folder of this machine (serving/feedback)."""
         from ratchet.clients.ledger import feedback_journal
 
-        return feedback_journal(self.store, line)
+        return self._kept(feedback_journal(self.store, line))
+
+    def _kept(self, journal: "AnyJournal") -> "AnyJournal":
+        """The same one each time: it keeps what it has read."""
+        kept: AnyJournal = self._journals.setdefault(journal.prefix, journal)
+        return kept
 
     @cached_property
     def registry(self) -> "Registry":

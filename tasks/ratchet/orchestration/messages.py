@@ -8,6 +8,7 @@ from ratchet.core.drift import EMBEDDING
 from ratchet.core.drifts import Drift
 from ratchet.core.failures import Failure
 from ratchet.core.notices import Notice
+from ratchet.core.quality import Quality, in_words
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,20 @@ def about_drift(look: Drift) -> Message:
         f"on: {told}.\n"
         "Users are served as before. What it means: docs/runbooks/drift.md\n"
         "Rows like what they ask now make the next release know it: `ratchet submit FILE --release`",
+    )
+
+
+def about_quality(look: Quality) -> Message:
+    """Numbers only: what users wrote, and what they were answered, is in no message."""
+    return Message(
+        f"{look.release_id} of {look.line} answers worse than it did: {', '.join(look.worse)}",
+        "\n".join(
+            (
+                f"Answers from {look.first_day} to {look.last_day} were looked at.",
+                *in_words(look),
+                "Nothing was changed. What it means, and what to do: docs/quality.md",
+            )
+        ),
     )
 
 

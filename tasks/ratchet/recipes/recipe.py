@@ -10,6 +10,7 @@ from ratchet.core.adapter_folder import MAX_RANK
 from ratchet.core.budget import Budget
 from ratchet.core.checks import GatePolicy
 from ratchet.core.contract import Contract, Name, Sha256, digest_json
+from ratchet.core.quality import Kpi
 from ratchet.core.refs import FileRef
 from ratchet.core.serving import ServingSettings
 from ratchet.drift.contract import DriftSettings
@@ -54,12 +55,14 @@ class Recipe(Contract):
     With `two_people` whoever started a run may not approve it. Without an answer the approvers are reminded, then
     `escalate_to` are told too, then the release is rejected; those hours count from the request. Without `canary` all
     users move to an approved candidate at once.
-    `schedule`, `drill_schedule`, `monitor_schedule` and `drift_schedule` are cron expressions in UTC: when a release
-    begins, when a roll-back is rehearsed, when production and open requests for approval are looked at, and when what
-    users ask is. Without `drift` the base model compares neither uploads nor that with the rows before.
+    `schedule`, `drill_schedule`, `monitor_schedule`, `drift_schedule` and `quality_schedule` are cron expressions in
+    UTC: when a release begins, when a roll-back is rehearsed, when production and open requests for approval are looked
+    at, when what users ask is, and when what they are answered is and `kpis` are asked for. Without `drift` the base
+    model compares neither uploads nor what users ask with the rows before.
     With `release_on_data` one begins too when the DAG intake_<line> has made a version; `ratchet submit` starts none by
     itself, since whoever types it can say `--release`. With `release_on_drift` one begins when users ask otherwise than
-    the dataset does. With too few new rows (`min_new_examples`) it is skipped.
+    the dataset does, or when the truth says that fewer answers are right than the gate measured. With too few new rows
+    (`min_new_examples`) it is skipped.
     With a `budget`, and prices in ratchet.toml, a release that is foreseen to cost more does not begin.
     `on_inconclusive="ask"` sends an undecided gate to the approver as an override with a written reason.
     """
@@ -95,6 +98,8 @@ class Recipe(Contract):
     release_on_drift: bool = False
     drift: DriftSettings | None = DriftSettings()
     drift_schedule: str = "0 4 * * *"
+    quality_schedule: str = "30 4 * * *"
+    kpis: tuple[Kpi, ...] = ()
     drill_schedule: str = "0 5 * * 3"
     monitor_schedule: str = "*/15 * * * *"
     approvers: tuple[str, ...] = Field(min_length=1)

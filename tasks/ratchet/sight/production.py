@@ -1,4 +1,6 @@
-"""Does what serves agree with the ledger? What `ratchet verify` asks, but for reading the served files again."""
+"""Does what serves agree with the ledger? What `ratchet verify` asks, but for reading again what was read before: the
+served files, and the ledger's old records. The DAG monitor_<line> reads both, at each of its looks.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ class ProductionFacts:
 
 
 def gather(world: World, settings: Settings, line: str) -> ProductionFacts:
-    return ProductionFacts(line, verify(ask_all(world, line, settings.users_url, with_files=False)))
+    return ProductionFacts(line, verify(ask_all(world, line, settings.users_url, anew=False)))
 
 
 def families(facts: ProductionFacts) -> list[Metric]:

@@ -35,7 +35,7 @@ class Judged:
 class ReleaseFacts:
     """`judged`: runs that came to the gate, newest first. `seconds`: what the newest run itself did, by step.
 
-    `money` and `budget` are in `currency`; None without prices in ratchet.toml, or without a budget.
+    `money` is in `currency`; None without prices in ratchet.toml.
     """
 
     line: str
@@ -43,7 +43,6 @@ class ReleaseFacts:
     seconds: Mapping[str, float]
     currency: str = ""
     money: float | None = None
-    budget: float | None = None
 
 
 @dataclass
@@ -71,7 +70,6 @@ class Releases:
             seconds,
             currency=rates.currency if rates else "",
             money=_money(seconds, rates) if rates else None,
-            budget=self.recipe.budget.per_release if rates and self.recipe.budget else None,
         )
 
     def _judged(self, run_id: str, ended: bool) -> Judged | None:
@@ -145,16 +143,9 @@ def families(facts: ReleaseFacts) -> list[Metric]:
         gauges(
             line,
             "ratchet_run_cost",
-            "What the steps of the newest release run cost so far, in the currency of ratchet.toml.",
+            "What the time of the newest release run's steps cost so far; the whole is told when it has ended.",
             ("currency",),
             {(facts.currency,): facts.money},
-        ),
-        gauges(
-            line,
-            "ratchet_run_budget",
-            "What they may cost: the recipe's budget per release.",
-            ("currency",),
-            {(facts.currency,): facts.budget},
         ),
     ]
 

@@ -44,7 +44,7 @@ class RunFacts:
 
 
 def gather(airflow: Tells, line: str) -> RunFacts:
-    names = [f"{kind}_{line}" for kind in ("release", "intake", "monitor", "drill")]
+    names = [f"{kind}_{line}" for kind in ("release", "intake", "monitor", "drill", "drift", "quality")]
     return RunFacts(line, [_dag(airflow, name) for name in names if airflow.knows(name)])
 
 

@@ -4,22 +4,13 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt
 
+from ratchet.core.classifier import Classifier
 from ratchet.core.contract import Contract, Name
 from ratchet.core.drift import Shift
 from ratchet.core.refs import FileRef, FolderRef
 
 # "redact" keeps a row without what was found in it.
 Action = Literal["quarantine", "redact", "warn", "off"]
-
-
-class Classifier(Contract):
-    """Somebody's classifier behind OpenAI's moderation API; `url` ends in /v1.
-
-    Name a model that stays the same: what it said of a file is not asked again.
-    """
-
-    url: str = Field(pattern=r"^https?://[^\s@]+/v1/?$")
-    model: str = Field(min_length=1)
 
 
 class DataRules(Contract):

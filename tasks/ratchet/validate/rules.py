@@ -9,19 +9,12 @@ It is never NULL itself, and a row that lacks a value breaks one rule only: the 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from ratchet.core.injection import TEMPLATE_MARK
 from ratchet.validate.contract import Action, DataRules
 from ratchet.validate.policy import ANY_ACTION, ONLY_QUARANTINE
 from ratchet.validate.signs import CONTROL_SIGNS, MARK_SIGNS
 
 CONTROL_CHARACTER = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}]"
-# <|im_start|> and its kin, also in spaced and full-width forms; Llama's and Mistral's brackets, Gemma's turns, the
-# thoughts and tool calls of Qwen and DeepSeek, and the sentence marks of older models: in a user's text a tokenizer
-# would read them as structure.
-TEMPLATE_MARK = (
-    r"[<＜]\s?[|｜]\s?[^<>＜＞|｜\s]{1,40}\s?[|｜]\s?[>＞]|[\[［]\s?/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS)"
-    r"\s?[\]］]|<</?SYS>>|</?s>|<(?:bos|eos|pad|unk)>|<(?:start|end)_of_(?:turn|text|image|utterance)>"
-    r"|</?(?:think|tool_call|tool_response|tools)>"
-)
 # To look for one character is much faster than matching, but not to look for all that are no text.
 _MOST_LOOKED_FOR = 8
 

@@ -5,13 +5,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ratchet.clients.moderation import Moderator, read_key
+from ratchet.clients.moderation import moderator_of
 from ratchet.clients.world import World
 from ratchet.core.contract import canonical_json
 from ratchet.core.log import log
 from ratchet.validate.bad_upload import plain_name
 from ratchet.validate.changes import changes
-from ratchet.validate.contract import Classifier, EvaluationSet, ValidateInputs, ValidateOutputs
+from ratchet.validate.contract import EvaluationSet, ValidateInputs, ValidateOutputs
 from ratchet.validate.counts import batch_metrics
 from ratchet.validate.examples import with_texts
 from ratchet.validate.expect import batch_refusals
@@ -24,8 +24,6 @@ from ratchet.validate.screens.all import screens_of
 from ratchet.validate.screens.tokens import TrainingLength
 from ratchet.validate.upload import open_upload
 
-TOXICITY_KEY = "toxicity_key"  # in the secrets folder, where the endpoint wants one
-
 
 def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
     rules = row_rules(inputs.rules)
@@ -36,7 +34,7 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
             inputs.rules,
             _fetched(inputs.evaluation_sets, world, scratch),
             _length(inputs, world, scratch),
-            _moderator(inputs.rules.toxicity, world),
+            moderator_of(inputs.rules.toxicity, world.settings.secrets),
         )
         actions = actions_of((*rules, *screens), inputs.rules.actions)
         rows = stack.enter_context(JudgedRows(scratch, actions, inputs.rules.max_upload_bytes))
@@ -91,9 +89,3 @@ def _length(inputs: ValidateInputs, world: World, scratch: Path) -> TrainingLeng
         return None
     base = world.store.fetch_folder(inputs.base, scratch / "base", without=".safetensors")
     return TrainingLength(base, inputs.prompt, inputs.max_seq_len_tokens)
-
-
-def _moderator(classifier: Classifier | None, world: World) -> Moderator | None:
-    if classifier is None:
-        return None
-    return Moderator(classifier.url, classifier.model, read_key(world.settings.secrets / TOXICITY_KEY))

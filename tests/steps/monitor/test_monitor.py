@@ -153,7 +153,7 @@ def test_a_platform_with_nothing_in_production_is_skipped(tmp_path: Path) -> Non
         place.router.state = None
         place.world.settings = Settings(root=tmp_path / "empty", tracking_uri="http://127.0.0.1:9")
         del place.world.__dict__["store"]
-        place.world._ledgers.clear()
+        place.world._journals.clear()
 
         with pytest.raises(NothingInProduction, match="ratchet up"):
             run(INPUTS, place.world)

@@ -8,9 +8,10 @@ from tests.steps.validate.conftest import CLEAN, ROOT, RULES, SUITE, Validate, a
 
 from ratchet.clients.world import World
 from ratchet.core.errors import EXIT_TERMINAL
+from ratchet.core.injection import TEMPLATE_MARK
 from ratchet.validate.contract import DataRules, EvaluationSet
 from ratchet.validate.expect import BadSuite
-from ratchet.validate.rules import CONTROL_CHARACTER, TEMPLATE_MARK
+from ratchet.validate.rules import CONTROL_CHARACTER
 
 BANKING77 = ROOT.parent / "shared" / "data" / "banking77_train.csv"
 FAIR = "a ticket of a fair length"

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from tests.fakes.web import Answering, listening
 from tests.steps.validate.conftest import CLEAN, QUICK, Validate, as_csv, lines, rows_of
 
+from ratchet.clients.key_file import BadKey
 from ratchet.clients.moderation import ModeratorAway, NoModerator
 from ratchet.clients.world import World
+from ratchet.core.classifier import Classifier
 from ratchet.core.errors import EXIT_TERMINAL, EXIT_TRANSIENT
-from ratchet.validate.contract import Action, Classifier, DataRules, ReasonCount, ValidateOutputs
+from ratchet.validate.contract import Action, DataRules, ReasonCount, ValidateOutputs
 
 KEY = "k" * 24
 INSULTS = ("idiot", "moron")
@@ -128,7 +130,7 @@ def test_a_key_that_is_none_is_not_shown(validate: Validate, world: World) -> No
     world.settings.secrets.mkdir(parents=True)
     (world.settings.secrets / "toxicity_key").write_text("two words")
 
-    with moderation(wordlist) as (url, asked), pytest.raises(NoModerator) as caught:
+    with moderation(wordlist) as (url, asked), pytest.raises(BadKey) as caught:
         validate(as_csv(ROWS), rules=asking(url))
 
     assert ("two words" in str(caught.value), asked) == (False, [])

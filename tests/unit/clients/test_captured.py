@@ -48,6 +48,13 @@ def test_days_are_whole_and_of_both_colours(tmp_path: Path) -> None:
     assert [one.text for one in found] == ["2 days ago", "1 days ago", "from green"]
 
 
+def test_who_answered_and_when_is_told_where_it_was_kept(tmp_path: Path) -> None:
+    record = {"at": f"{YESTERDAY}T12:00:00+00:00", "request_id": "r1", "release": "a", "prompt": "x", "answer": ["y"]}
+    write(tmp_path, f"{YESTERDAY}-blue.jsonl", record)
+
+    assert exchanges(tmp_path, YESTERDAY, TODAY) == [Exchange("x", "y", "r1", "a", YESTERDAY)]
+
+
 def test_half_a_line_of_an_engine_that_was_killed_is_left_out(tmp_path: Path) -> None:
     keep(tmp_path, YESTERDAY, {"prompt": "whole"})
     with (tmp_path / f"{YESTERDAY}-blue.jsonl").open("a") as file:

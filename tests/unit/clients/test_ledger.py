@@ -9,7 +9,7 @@ from tests.fakes.events import RELEASED, event
 from tests.fakes.threads import at_once
 
 from ratchet.clients.bucket import LocalBucket, StoreAway
-from ratchet.clients.ledger import BrokenJournal, EventRefused, Ledger
+from ratchet.clients.ledger import BrokenJournal, EventRefused, Journal, Ledger
 from ratchet.clients.store import Store
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import TransientError
@@ -180,6 +180,33 @@ def test_verify_reads_again_what_was_read_before(ledger: Ledger, store: Store) -
 
     with pytest.raises(BrokenJournal, match=r"00000002.json: expected seq 2 after"):
         ledger.verify()
+
+
+def test_what_was_proved_is_neither_read_nor_judged_again_until_somebody_asks_for_all(tmp_path: Path) -> None:
+    bucket = Counting(tmp_path / "store")
+    store = Store(bucket, tmp_path / "scratch")
+    ledger = Ledger(store, "support")
+    _fill(ledger, RELEASED[:2])
+    assert len(ledger.verify_new()) == 2
+    _fill(Ledger(store, "support"), RELEASED[2:])
+    before = bucket.num_fetched
+
+    assert len(ledger.verify_new()) == 4
+    assert bucket.num_fetched - before == 2
+    _path(store, 0).write_bytes(b"{}")
+    assert len(ledger.verify_new()) == 4
+    with pytest.raises(BrokenJournal, match="00000000"):
+        ledger.verify()
+
+
+def test_a_new_event_that_must_not_follow_is_seen_by_whoever_reads_on(ledger: Ledger, store: Store) -> None:
+    _fill(ledger, RELEASED[:1])
+    assert len(ledger.verify_new()) == 1
+    Journal.append(ledger, lambda _: event("promoted", "b"))
+
+    for _ in range(2):
+        with pytest.raises(EventRefused, match="00000001"):
+            ledger.verify_new()
 
 
 def test_an_event_that_was_read_before_and_is_gone_is_told(ledger: Ledger, store: Store) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ratchet.clients.settings import Settings
 from ratchet.clients.bucket import LocalBucket
+from ratchet.clients.settings import Settings
 from ratchet.clients.store import Store
 from ratchet.clients.world import World
 from ratchet.core.feedback import Feedback, SentFeedback, kept_of

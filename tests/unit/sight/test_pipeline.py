@@ -1,22 +1,27 @@
 """What the store's journals say, as metrics; and that their number does not grow with history."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from tests.fakes.costs import JANUARY, done, rates, run
 from tests.fakes.datasets import DATASET, hand_in
 from tests.fakes.events import NOON, evidence, sha
+from tests.fakes.looks import judged, look
 from tests.fakes.metrics import Series, series, value
 from tests.fakes.pipeline import healthy
 from tests.fakes.records import drill, notice
 from tests.fakes.release_world import ReleaseWorld
 
 from ratchet.clients import manifests
+from ratchet.core.budget import Budget
+from ratchet.core.feedback import Feedback, Rating, SentFeedback, kept_of
 from ratchet.core.memo import ErrorRecord, Manifest
 from ratchet.core.rollout import with_canary
-from ratchet.sight import datasets, drills, ledger, router, work
+from ratchet.serving.feedback.inbox import Inbox
+from ratchet.sight import costs, datasets, drifts, drills, feedback, ledger, quality, router, work
 
 DAY, WEEK = 86_400.0, 7 * 86_400.0
 
@@ -92,6 +97,84 @@ def test_a_drill_is_due_since_the_last_one_or_since_there_is_a_way_back(place: R
     assert value(promoted, "ratchet_drill_due_since_timestamp_seconds") == NOON.timestamp() + DAY
     assert value(seen(), "ratchet_drill_due_since_timestamp_seconds") == NOON.timestamp() + 3 * DAY
     assert value(seen(), "ratchet_drill_switch_seconds") == 0.01
+
+
+def test_what_users_ask_is_told_as_the_last_look_found_it(place: ReleaseWorld) -> None:
+    before = series(drifts.families(drifts.gather(place.world, "support")))
+    for words in (0.05, 0.3):
+        place.world.drifts("support").append(lambda _, words=words: look(words, embedding=0.004, run_id=f"{words}"))  # type: ignore[misc]
+    found = series(drifts.families(drifts.gather(place.world, "support")))
+
+    assert not before
+    assert value(found, "ratchet_live_drift", feature="words") == 0.3
+    assert value(found, "ratchet_live_drift_limit", feature="words") == 0.1
+    assert value(found, "ratchet_live_drift", feature="embedding") == 0.004
+    assert value(found, "ratchet_live_drift_texts") == 200
+
+
+def _spent(place: ReleaseWorld, currency: str = "EUR", budget: Budget | None = None) -> Series:
+    now = JANUARY + timedelta(days=1)
+    return series(costs.families(costs.gather(place.world, "support", now, currency, budget)))
+
+
+def test_a_release_costs_what_all_its_runs_did_and_the_second_engine_meanwhile(place: ReleaseWorld) -> None:
+    both = rates(serving_per_hour=2.0)
+    for told in (
+        run("old", done("gate", 3600.0), run_id="1"),
+        run("new", done("gate", 1800.0), run_id="2", rates=both),
+        run("new", done("stage", 3600.0), run_id="3", rates=both, overlap_seconds=7200.0),
+    ):
+        place.world.costs("support").append(lambda _, told=told: told)  # type: ignore[misc]
+    found = _spent(place, budget=Budget(per_release=5.0, per_month=20.0))
+
+    assert value(found, "ratchet_release_cost", kind="cpu", currency="EUR") == 1.5
+    assert value(found, "ratchet_release_cost", kind="serving") == 4.0
+    assert value(found, "ratchet_release_budget") == 5.0
+    assert value(found, "ratchet_month_cost") == 6.5
+    assert value(found, "ratchet_month_budget") == 20.0
+
+
+def test_without_prices_or_in_another_currency_no_money_is_told(place: ReleaseWorld) -> None:
+    place.world.costs("support").append(lambda _: run("old", done("gate", 3600.0)))
+
+    assert not _spent(place, currency="", budget=Budget(per_release=5.0))
+    assert value(_spent(place, currency="USD"), "ratchet_month_cost", currency="USD") == 0
+    assert value(_spent(place, currency="USD"), "ratchet_release_cost") is None
+
+
+def _said(request_id: str, release: str, rating: Rating) -> Feedback:
+    logged = {"request_id": request_id, "key": "mia", "release": release, "colour": "blue", "at": NOON}
+    return kept_of(SentFeedback(answer=request_id, rating=rating), logged, None, datetime.now(UTC))
+
+
+def test_what_was_said_of_answers_is_told_of_releases_that_were_in_production(place: ReleaseWorld) -> None:
+    inbox = Inbox(place.world.settings.state / "feedback", days=30)
+    told: list[tuple[str, Rating]] = [("a", "down"), ("a", "up"), ("a", "up"), ("long ago", "down")]
+    for number, (release, rating) in enumerate(told):
+        inbox.keep(_said(f"r{number}", release, rating))
+    found = series(feedback.families(feedback.gather(place.world, "support", inbox)))
+
+    assert value(found, "ratchet_feedback_answers", release="a", rating="up") == 2
+    assert value(found, "ratchet_feedback_answers", release="a", rating="down") == 1
+    assert value(found, "ratchet_feedback_answers", release="long ago") is None
+    assert value(found, "ratchet_feedback_waiting") == 2
+
+
+def test_the_last_look_at_answers_is_told_with_intervals_and_limits(place: ReleaseWorld) -> None:
+    before = series(quality.families(quality.gather(place.world, "support")))
+    place.world.quality("support").append(lambda _: judged("a", right=60, hits=10, kpi=0.2))
+    found = series(quality.families(quality.gather(place.world, "support")))
+
+    assert not before
+    for guard in ("toxic", "injection"):
+        told = {end: value(found, f"ratchet_live_{guard}_ratio{end}", side="answer") for end in ("_low", "", "_high")}
+        assert told["_low"] < told[""] == 0.05 < told["_high"]  # type: ignore[operator]
+        assert value(found, f"ratchet_live_{guard}_ratio_limit", side="prompt") == 0.02
+    assert value(found, "ratchet_agreement_ratio", release="a") == 0.6
+    assert value(found, "ratchet_agreement_gate_ratio", release="a") == 0.95
+    assert value(found, "ratchet_agreement_fallen", release="a") == 1
+    assert value(found, "ratchet_kpi", kpi="reopened") == 0.2
+    assert value(found, "ratchet_kpi_missed", kpi="reopened") == 1
 
 
 def test_uploads_are_counted_once_and_a_forgetting_is_no_upload(place: ReleaseWorld) -> None:

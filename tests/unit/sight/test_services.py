@@ -18,7 +18,6 @@ from ratchet.clients.airflow import TaskState
 from ratchet.clients.edge_counts import NoEdge
 from ratchet.clients.settings import Ports, Prices, Settings
 from ratchet.clients.world import World
-from ratchet.core.budget import Budget
 from ratchet.core.memo import Manifest
 from ratchet.core.rollout import with_canary
 from ratchet.core.verification import Row
@@ -120,12 +119,9 @@ def test_the_newest_run_is_told_with_its_state_and_the_newest_ended_one_with_its
     assert value(found, "ratchet_task_retries", task="gate") == 2
 
 
-def _newest(
-    place: ReleaseWorld, airflow: Calendar, costs: Prices | None = None, budget: Budget | None = None
-) -> releases.Releases:
+def _newest(place: ReleaseWorld, airflow: Calendar, costs: Prices | None = None) -> releases.Releases:
     settings = Settings(root=ROOT, costs=costs)
-    recipe = load_recipe("support", ROOT).model_copy(update={"budget": budget})
-    return releases.Releases(airflow, place.world.store, settings, recipe)
+    return releases.Releases(airflow, place.world.store, settings, load_recipe("support", ROOT))
 
 
 def test_what_the_gate_found_last_is_told_without_the_slices_of_the_data(place: ReleaseWorld) -> None:
@@ -172,14 +168,9 @@ def test_a_run_costs_what_it_did_itself(place: ReleaseWorld) -> None:
             ),
         )
     prices = Prices(currency="EUR", cpu_per_hour=2.0)
-    found = series(
-        releases.families(
-            _newest(place, Calendar(("success", {}), keys=keys), prices, Budget(per_release=1.5)).gather()
-        )
-    )
+    found = series(releases.families(_newest(place, Calendar(("success", {}), keys=keys), prices).gather()))
 
     assert value(found, "ratchet_run_cost", currency="EUR") == pytest.approx(2.0)
-    assert value(found, "ratchet_run_budget", currency="EUR") == 1.5
     assert value(found, "ratchet_run_step_seconds", step="finetune") == 3599
     assert value(found, "ratchet_run_step_seconds", step="evaluate") is None  # found, not done again
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ratchet.core.injection import TEMPLATE_MARK
 from ratchet.validate.policy import ANY_ACTION
-from ratchet.validate.rules import TEMPLATE_MARK
 from ratchet.validate.screens.screen import Screen, batches
 
 _NGRAM_WORDS = 8

@@ -3,11 +3,10 @@
 from functools import partial
 from typing import Any
 
-from ratchet.clients.moderation import Moderator
+from ratchet.clients.moderation import ASKED_AT_ONCE, Moderator
 from ratchet.validate.policy import WARNS
 from ratchet.validate.screens.screen import Screen, batches
 
-_ASKED_AT_ONCE = 32
 _MOST_CHARACTERS = 200  # of what a classifier calls the harm
 
 
@@ -27,8 +26,8 @@ def _prepare(db: Any, moderator: Moderator | None) -> None:
     if moderator is None:
         return
     for rows in batches(db, "SELECT row, text, label FROM rows"):
-        for start in range(0, len(rows), _ASKED_AT_ONCE):
-            some = rows[start : start + _ASKED_AT_ONCE]
+        for start in range(0, len(rows), ASKED_AT_ONCE):
+            some = rows[start : start + ASKED_AT_ONCE]
             told = moderator.harms([f"{text}\n{label}" for _, text, label in some])
             found = [
                 (row, _in_words(harms)) for (row, _, _), harms in zip(some, told, strict=True) if harms is not None
