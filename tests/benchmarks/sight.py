@@ -43,10 +43,10 @@ NOT_HERE = {*BESIDE_AIRFLOW, "registry"}
 def requests(serving: Serving, collector: str, num_pairs: int) -> Iterator[Measured]:
     """Answers through both edges in turn; each is of the same prompt as its other."""
     pairs: list[tuple[Timing, Timing]] = []
-    with telling_edge(serving, collector) as telling, exporter(serving) as page:
+    with an_edge(serving, collector) as telling, an_edge(serving, "") as silent, exporter(serving) as page:
         edges = {
             seen: Endpoint(f"{url}/v1", "support", NUM_TOKENS, exactly=True)
-            for seen, url in ((True, telling), (False, serving.world.router.url()))
+            for seen, url in ((True, telling), (False, silent))
         }
         unread_seconds = 0.0
         while len(pairs) < num_pairs + NUM_WARM_UP:
@@ -88,11 +88,11 @@ def ask(endpoint: Endpoint, number: int) -> Timing:
 
 
 @contextmanager
-def telling_edge(serving: Serving, collector: str) -> Iterator[str]:
-    """A second edge before the same engine; its URL."""
+def an_edge(serving: Serving, collector: str) -> Iterator[str]:
+    """Another edge before the same engine, which tells that collector of its requests, or nobody; its URL."""
     ports = serving.settings.ports.model_copy(update=free_ports("edge", "edge_admin"))
     traces = serving.settings.traces.model_copy(update={"otlp_endpoint": collector})
-    changed = {"ports": ports, "traces": traces, "state_dir": Path("telling")}
+    changed = {"ports": ports, "traces": traces, "state_dir": Path("telling" if collector else "silent")}
     settings = serving.settings.model_copy(update=changed)
     state = serving.world.router.read()
     assert state is not None
@@ -121,7 +121,10 @@ def running(command: Sequence[str], page: str, **variables: str) -> Iterator[str
     """Once `page` is answered."""
     quiet = subprocess.DEVNULL
     environment = {**os.environ, **variables}
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=quiet, stderr=quiet) as process:
+    # As the platform starts all of them: a session of its own has a share of the cores of its own.
+    with subprocess.Popen(
+        command, env=environment, cwd=ROOT, stdout=quiet, stderr=quiet, start_new_session=True
+    ) as process:
         try:
             wait(lambda: process.poll() is not None or answers(page), 300)
             assert process.poll() is None, f"{' '.join(command)} ended with {process.returncode}"
