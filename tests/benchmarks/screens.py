@@ -1,8 +1,8 @@
 """What each screen finds of planted dirt, what it takes wrongly, and how fast it is: the tables of docs/data.md.
 
-    .venvs/data/bin/python -m tests.benchmarks.screens ../shared/data
+    .venvs/data/bin/python -m tests.benchmarks.screens ../shared/data .ratchet/cache/ratchet-tiny-…
 
-The folder holds banking77_train.csv and gsm8k_test.jsonl.
+The folder holds banking77_train.csv and gsm8k_test.jsonl; the other is the base model whose tokens are counted.
 """
 
 import argparse
@@ -17,15 +17,21 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
+from tests.fakes.moderation import moderation, wordlist
+
+from ratchet.clients.moderation import Moderator
 from ratchet.core.contract import canonical_json
 from ratchet.validate.contract import DataRules
 from ratchet.validate.judge import JudgedRows
 from ratchet.validate.policy import actions_of
 from ratchet.validate.rules import row_rules
 from ratchet.validate.screens.all import screens_of
+from ratchet.validate.screens.screen import Screen
+from ratchet.validate.screens.tokens import TrainingLength, tokens_screen
 from ratchet.validate.upload import open_upload
 
 RULES = DataRules(suite_json="{}", languages=("en",))
+PROMPT = "Give a label for: {text}"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 FOREIGN = (
     "Wo ist meine Karte? Ich warte schon seit zwei Wochen auf die Post.",
@@ -42,6 +48,7 @@ Soil = Callable[[Row, Random], Row]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
+    parser.add_argument("base", type=Path)
     parser.add_argument("--num-planted", type=int, default=100)
     parser.add_argument("--num-dealings", type=int, default=100)
     parser.add_argument("--num-rows", type=int, default=100_000)
@@ -52,7 +59,7 @@ def main() -> None:
     print_found(rows, questions, options.num_planted)
     print_recall_of_questions(rows, questions)
     print_bursts(rows, questions, options.num_dealings)
-    print_speed(rows, questions, options.num_rows)
+    print_speed(rows, questions, options.base, options.num_rows)
 
 
 def print_found(rows: list[Row], questions: Path, num_planted: int) -> None:
@@ -121,42 +128,51 @@ def print_bursts(rows: list[Row], questions: Path, num_dealings: int) -> None:
             print(f"| {name} | {num_rows} | {sum(map(bool, told))} of 10 | {wrong} |", flush=True)
 
 
-def print_speed(rows: list[Row], questions: Path, num_rows: int) -> None:
+def print_speed(rows: list[Row], questions: Path, base: Path, num_rows: int) -> None:
+    """`toxicity` asks a word list in this same process, so what is left is the asking."""
     random = Random(2)
     texts = [text.split() for text, _ in rows]
+    numbers = range(1, 501)
+    sources = random.choices(numbers, weights=[1 / n for n in numbers], k=num_rows)
     made = [
-        (" ".join(one[: len(one) // 2] + other[len(other) // 2 :]), label)
-        for one, other, (_, label) in (
-            (random.choice(texts), random.choice(texts), random.choice(rows)) for _ in range(num_rows)
+        (" ".join(one[: len(one) // 2] + other[len(other) // 2 :]), label, str(source))
+        for one, other, (_, label), source in (
+            (random.choice(texts), random.choice(texts), random.choice(rows), source) for source in sources
         )
     ]
     seconds: dict[str, float] = {}
-    found_in(made, questions, seconds=seconds)
-    print(f"\n| screen | rows/s at {num_rows} rows |\n|---|---|")
+    with moderation(wordlist) as (url, _):
+        screens = screens_of(RULES, {"gsm8k": questions}, TrainingLength(base, PROMPT, 256), Moderator(url, "wordlist"))
+        found_by(screens, made, seconds)
+    every_row: dict[str, float] = {}
+    found_by([tokens_screen(TrainingLength(base, PROMPT, 1))], made, every_row)
+    seconds["tokens, each row counted"] = every_row["tokens"]
+    print(f"\n| screen | rows/s of CPU at {num_rows} rows |\n|---|---|")
     for reason, taken in seconds.items():
         print(f"| `{reason}` | {num_rows / taken:,.0f} |", flush=True)
 
 
-def found_in(
-    rows: Sequence[Row], questions: Path, seconds: dict[str, float] | None = None, only: str | None = None
-) -> dict[str, set[int]]:
+def found_in(rows: Sequence[Row], questions: Path, only: str | None = None) -> dict[str, set[int]]:
     """The rows that each screen finds, one screen at a time."""
+    screens = screens_of(RULES, {"gsm8k": questions})
+    return found_by([screen for screen in screens if only in (None, screen.reason)], rows, {})
+
+
+def found_by(screens: Sequence[Screen], rows: Sequence[Row], seconds: dict[str, float]) -> dict[str, set[int]]:
+    """`seconds` is told the seconds of CPU that each takes."""
     found: dict[str, set[int]] = {}
-    with _judged(rows, questions) as (judged, screens):
+    with _judged(rows, screens) as judged:
         for screen in screens:
-            if only in (None, screen.reason):
-                started = time.perf_counter()
-                judged._apply(screen, "warn")
-                if seconds is not None:
-                    seconds[screen.reason] = time.perf_counter() - started
-                query = f"SELECT row FROM found WHERE reason = '{screen.reason}'"
-                found[screen.reason] = {row for (row,) in judged.ask(query)}
+            started = time.process_time()
+            judged._apply(screen, "warn")
+            seconds[screen.reason] = time.process_time() - started
+            query = f"SELECT row FROM found WHERE reason = '{screen.reason}'"
+            found[screen.reason] = {row for (row,) in judged.ask(query)}
     return found
 
 
 @contextmanager
-def _judged(rows: Sequence[Row], questions: Path) -> Iterator[tuple[JudgedRows, tuple]]:
-    screens = screens_of(RULES, {"gsm8k": questions})
+def _judged(rows: Sequence[Row], screens: Sequence[Screen]) -> Iterator[JudgedRows]:
     rules = row_rules(RULES)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
@@ -165,7 +181,7 @@ def _judged(rows: Sequence[Row], questions: Path) -> Iterator[tuple[JudgedRows, 
             upload = open_upload(path, path.name, RULES.max_upload_bytes)
             judged.judge(upload, None, None, rules, RULES.source_columns)
             judged.screen((), None)
-            yield judged, screens
+            yield judged
 
 
 def soils(others: list[Row], questions: Path) -> list[tuple[str, str, Soil]]:
