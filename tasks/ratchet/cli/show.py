@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,12 +17,13 @@ from ratchet.clients.manifests import last_failure as last_failure_of
 from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
-from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drift import Distance, in_words
 from ratchet.core.errors import EXIT_NOTHING_TO_DO
 from ratchet.core.readable import readable_line
 from ratchet.core.releases import production as production_of
 from ratchet.intake.embedding import embedding_of
+from ratchet.intake.settle import ending_of, receipt_of
+from ratchet.intake.versions import Added, Refused
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import Changes, Example, ReasonCount, ValidateOutputs
@@ -120,10 +120,10 @@ def last_failure(world: World, console: Console) -> None:
         )
 
 
-def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
-    """What intake did with an upload, on one screen."""
+def receipt(world: World, file_name: str, checked: ValidateOutputs, outcome: Added | Refused, console: Console) -> None:
+    """What intake did with an upload, on one screen, and where it stands as a page and for machines."""
     console.print(
-        f"{path.name}: read {checked.num_read} rows, accepted {checked.num_accepted} "
+        f"{file_name}: read {checked.num_read} rows, accepted {checked.num_accepted} "
         f"(redacted {checked.num_redacted}, warned of {checked.num_warned}), quarantined {checked.num_quarantined}, "
         f"labels {checked.num_labels}"
     )
@@ -152,13 +152,15 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
         compared(checked.changes, embedding_of(json.loads(world.store.read_bytes(checked.receipt))), console)
     page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    if not page.is_file():
-        world.store.fetch_file(checked.page, page)
-    console.print(f"the receipt as a page: {page}", soft_wrap=True)
-    console.print(
-        f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
-        f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
-    )
+    page.write_bytes(world.store.read_bytes(checked.page))
+    page.with_suffix(".json").write_bytes(receipt_of(world, file_name, ending_of(file_name, checked, outcome)))
+    console.print(f"the receipt as a page: {page} (and as .json)", soft_wrap=True)
+    if isinstance(outcome, Added):
+        version = outcome.version
+        console.print(
+            f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
+            f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
+        )
 
 
 def _examples(examples: Sequence[Example], num_shown: int) -> list[str]:
