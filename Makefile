@@ -88,7 +88,7 @@ bench-promotion: $(BIN)/pytest setup ## what a switch costs users, and steps kil
 
 SHARED_DATA ?= ../shared/data
 bench-screens: $(BIN)/pytest setup ## what each screen of intake finds and how fast, on banking77: docs/data.md
-	.venvs/data/bin/python -m tests.benchmarks.screens $(SHARED_DATA)
+	.venvs/data/bin/python -m tests.benchmarks.screens $(SHARED_DATA) "$$(ls -d .ratchet/cache/ratchet-tiny-* | head -1)"
 
 bench-drift: setup ## what the embedding distance of drift tells, falsely and rightly, and how fast it is: docs/data.md
 	.venvs/evaluate/bin/python -m tests.benchmarks.drift $(SHARED_DATA) "$$(ls -d .ratchet/cache/ratchet-tiny-* | head -1)"

@@ -35,7 +35,7 @@ def looked_at(
     """What an upload of rows with these texts is to the intake. The same texts are the same bytes."""
     accepted = world.store.put_bytes(as_lines([row(text) for text in texts]))
     upload = world.store.put_bytes(b"text\n" + "\n".join(texts).encode())
-    receipt = {"file": file_name, "status": status, "changes": changes}
+    receipt = {"file": file_name, "status": status, "reasons": [], "changes": changes}
     checked = ValidateOutputs(
         status=status,
         accepted=accepted,

@@ -30,9 +30,8 @@ def run(settings: Settings, config: Path, recipe: Recipe, upload: Upload | None,
 
     _chapter(console, 2, "the data")
     upload = upload or sample_upload(settings)
-    checked, added = submit(settings, config, recipe, upload, show.quiet)
+    submit(settings, config, recipe, upload, console)
     world = World(settings, settings.scratch)
-    show.receipt(world, upload.path, checked, added.version, console)
 
     _chapter(console, 3, f"the release: release_{recipe.line} in Airflow")
     airflow = release.airflow_of(settings, "engineer")

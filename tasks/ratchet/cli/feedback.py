@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from ratchet.cli import show as receipts
 from ratchet.cli.here import Here
 from ratchet.cli.submit import Upload, submit, tell_next
 from ratchet.core.chat import without_prompt
@@ -17,7 +16,6 @@ from ratchet.core.readable import printable
 from ratchet.intake.feedback import Desk
 from ratchet.intake.versions import Added
 from ratchet.serving.feedback.store_inbox import inbox_of_line
-from ratchet.validate.contract import ValidateOutputs
 
 _HEADINGS = ("id", "release", "rating", "question", "answered", "corrected", "comment")
 _SHOWN = 40
@@ -48,14 +46,12 @@ def show(here: Here, options: Namespace) -> None:
 
 
 def accept(here: Here, options: Namespace) -> None:
-    def hand_in(path: Path, note: str) -> tuple[ValidateOutputs, Added]:
+    def hand_in(path: Path, note: str) -> Added:
         upload = Upload(path, note=note, reviewed=True)
-        return submit(here.settings, here.config, here.recipe, upload, receipts.quiet)
+        return submit(here.settings, here.config, here.recipe, upload, here.console)
 
     for handed_in in _desk(here).accept(options.ids, options.label, hand_in):
-        checked, added = handed_in.result
-        receipts.receipt(here.world, handed_in.path, checked, added.version, here.console)
-        tell_next(here.recipe, added, handed_in.path.name, here.console)
+        tell_next(here.recipe, handed_in.result, handed_in.path.name, here.console)
 
 
 def reject(here: Here, options: Namespace) -> None:

@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ratchet", description="Retrain a language model on fresh data, and never ship a worse one."
     )
     top.add_argument("--config", type=Path, help="ratchet.toml (default: $RATCHET_CONFIG, else the nearest one above)")
-    top.add_argument("--recipe", help="the model line (default: `recipe` in ratchet.toml)")
+    top.add_argument("--recipe", help="the model line, before or after the verb (default: `recipe` in ratchet.toml)")
     add = _adder(top.add_subparsers(required=True, metavar="VERB"))
     _platform(add)
     _candidates(add)
@@ -32,6 +32,7 @@ def _adder(group: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Add:
     def add(word: str, run: Verb, text: str) -> argparse.ArgumentParser:
         verb = group.add_parser(word, help=text, description=text)
         verb.set_defaults(verb=run)
+        verb.add_argument("--recipe", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         return verb
 
     return add

@@ -20,13 +20,14 @@ from ratchet.clients.settings import Settings
 from ratchet.clients.supervisor import ProgramState
 from ratchet.clients.world import World
 from ratchet.core.chat import fill
-from ratchet.core.datasets import DatasetVersion
 from ratchet.core.drift import Distance, in_words
 from ratchet.core.errors import EXIT_NOTHING_TO_DO
 from ratchet.core.readable import printable, readable_line
 from ratchet.core.refs import FileRef
 from ratchet.core.releases import production as production_of
 from ratchet.intake.embedding import embedding_of
+from ratchet.intake.settle import ending_of, receipt_of
+from ratchet.intake.versions import Added, Refused
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import Changes, Example, ReasonCount, ValidateOutputs
@@ -123,10 +124,10 @@ def last_failure(world: World, console: Console) -> None:
         )
 
 
-def receipt(world: World, path: Path, checked: ValidateOutputs, version: DatasetVersion, console: Console) -> None:
-    """What intake did with an upload, on one screen."""
+def receipt(world: World, file_name: str, checked: ValidateOutputs, outcome: Added | Refused, console: Console) -> None:
+    """What intake did with an upload, on one screen, and where it stands as a page and for machines."""
     console.print(
-        f"{printable(path.name)}: read {checked.num_read} rows, accepted {checked.num_accepted} "
+        f"{printable(file_name)}: read {checked.num_read} rows, accepted {checked.num_accepted} "
         f"(redacted {checked.num_redacted}, warned of {checked.num_warned}), quarantined {checked.num_quarantined}, "
         f"labels {checked.num_labels}",
         markup=False,
@@ -156,11 +157,14 @@ def receipt(world: World, path: Path, checked: ValidateOutputs, version: Dataset
     page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
     _bring(world, checked.page, page)
-    console.print(f"the receipt as a page: {page}", soft_wrap=True)
-    console.print(
-        f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
-        f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
-    )
+    page.with_suffix(".json").write_bytes(receipt_of(world, file_name, ending_of(file_name, checked, outcome)))
+    console.print(f"the receipt as a page: {page} (and as .json)", soft_wrap=True)
+    if isinstance(outcome, Added):
+        version = outcome.version
+        console.print(
+            f"dataset version {version.rows.sha256[:12]} of {version.dataset!r}: {version.num_rows} rows from "
+            f"{len(version.uploads)} upload{'s' if len(version.uploads) > 1 else ''}; the next release trains on it"
+        )
 
 
 def _bring(world: World, ref: FileRef, path: Path) -> None:

@@ -11,6 +11,7 @@ from croniter import croniter
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ratchet.cli import show
 from ratchet.cli.here import do_step
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -23,7 +24,7 @@ from ratchet.drift.contract import DriftInputs, DriftOutputs
 from ratchet.intake.embedding import with_embedding
 from ratchet.intake.take import take
 from ratchet.intake.usual import usual_shifts
-from ratchet.intake.versions import Added, Sender, add_version
+from ratchet.intake.versions import Added, Refused, Sender, add_version
 from ratchet.recipes.files import PolicyFiles
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import ValidateInputs, ValidateOutputs
@@ -44,10 +45,11 @@ class Upload:
     reviewed: bool = False
 
 
-def submit(
-    settings: Settings, config: Path, recipe: Recipe, upload: Upload, on_line: Callable[[str], None]
-) -> tuple[ValidateOutputs, Added]:
-    """Validate the file, keep its receipt, make the version. Raises Refused, and validate's own errors."""
+def submit(settings: Settings, config: Path, recipe: Recipe, upload: Upload, console: Console) -> Added:
+    """Validate the file, make the version, show the receipt.
+
+    Raises Refused, once its receipt is shown too, and validate's own errors.
+    """
     if not upload.path.is_file():
         raise TerminalError(f"{upload.path}: no such file; expected CSV, JSON lines or Parquet (docs/data.md)")
     world = World(settings, settings.scratch)
@@ -69,18 +71,25 @@ def submit(
             )
         )
         say.doing("looking at every row")
-        checked: ValidateOutputs = do_step(settings, config, "validate", inputs, on_line)
+        checked: ValidateOutputs = do_step(settings, config, "validate", inputs, show.quiet)
         if inputs.previous and checked.status == "ACCEPTED":
             say.doing("comparing what the texts are about")
-            drift = _drift(settings, config, recipe, base, inputs, checked, on_line)
+            drift = _drift(settings, config, recipe, base, inputs, checked, show.quiet)
             checked = with_embedding(world.store, checked, drift)
         say.doing("adding the accepted rows")
         sender = Sender(getpass.getuser(), upload.note, upload.replace)
-        added = add_version(world, recipe.dataset, inputs, checked, sender)
+        try:
+            added = add_version(world, recipe.dataset, inputs, checked, sender)
+        except Refused as refused:
+            say.done()
+            show.receipt(world, upload.path.name, checked, refused, console)
+            raise
         # The release validates the whole version; doing it now means that it finds that work done.
         say.doing("looking at the whole dataset")
-        do_step(settings, config, "validate", ValidateInputs(**recipe.validating(added.version.rows, base)), on_line)
-    return checked, added
+        whole = ValidateInputs(**recipe.validating(added.version.rows, base))
+        do_step(settings, config, "validate", whole, show.quiet)
+    show.receipt(world, upload.path.name, checked, added, console)
+    return added
 
 
 def next_release(recipe: Recipe, now: datetime) -> datetime:
@@ -138,6 +147,7 @@ def _taken(world: World, path: Path, on_bytes: Callable[[int], None]) -> FileRef
 class _Say:
     on_bytes: Callable[[int], None]
     doing: Callable[[str], None]
+    done: Callable[[], None]
 
 
 @contextmanager
@@ -150,4 +160,5 @@ def _progress(path: Path) -> Iterator[_Say]:
         yield _Say(
             on_bytes=lambda num_bytes: bar.advance(task, num_bytes),
             doing=lambda what: bar.update(task, description=what),
+            done=bar.stop,
         )

@@ -93,8 +93,7 @@ def run_demo(here: Here, options: argparse.Namespace) -> None:
 
 def submit_file(here: Here, options: argparse.Namespace) -> None:
     upload = Upload(options.file, options.text_column, options.label_column, options.replace, options.note)
-    checked, added = submit(here.settings, here.config, here.recipe, upload, show.quiet)
-    show.receipt(here.world, upload.path, checked, added.version, here.console)
+    added = submit(here.settings, here.config, here.recipe, upload, here.console)
     if options.release:
         retrain(here, options)
     else:

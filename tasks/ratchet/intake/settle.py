@@ -7,10 +7,10 @@ from typing import Any
 from ratchet.clients.world import World
 from ratchet.core.refs import FileRef
 from ratchet.intake.drop import Drop, Dropped, Outcome
-from ratchet.intake.versions import Added
+from ratchet.intake.versions import Added, Refused
 from ratchet.validate.contract import ValidateOutputs
 
-RECEIPT_SUFFIX, QUARANTINE_SUFFIX = ".receipt.json", ".quarantine.jsonl"
+RECEIPT_SUFFIX, PAGE_SUFFIX, QUARANTINE_SUFFIX = ".receipt.json", ".receipt.html", ".quarantine.jsonl"
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,18 @@ class Ending:
 
 def settle(world: World, drop: Drop, dropped: Dropped, ending: Ending) -> str:
     """Move the file to where it belongs, beside its receipt and its quarantined rows; says where."""
-    beside = {RECEIPT_SUFFIX: json.dumps(_receipt(world, dropped, ending), indent=1, ensure_ascii=False).encode()}
+    beside = {RECEIPT_SUFFIX: receipt_of(world, dropped.name, ending)}
+    if ending.checked:
+        beside[PAGE_SUFFIX] = world.store.read_bytes(ending.checked.page)
     if ending.checked and ending.checked.num_quarantined:
         beside[QUARANTINE_SUFFIX] = world.store.read_bytes(ending.checked.quarantine)
     return drop.settle(dropped, ending.outcome, f"{dropped.mark}-{dropped.name}", beside)
+
+
+def ending_of(file_name: str, checked: ValidateOutputs, outcome: Added | Refused) -> Ending:
+    if isinstance(outcome, Refused):
+        return Ending("refused", str(outcome), checked)
+    return Ending("accepted", sentence_of(outcome, file_name), checked, outcome)
 
 
 def sentence_of(added: Added, file_name: str) -> str:
@@ -51,9 +59,10 @@ def event_extra(added: Added) -> dict[str, Any]:
     }
 
 
-def _receipt(world: World, dropped: Dropped, ending: Ending) -> dict[str, Any]:
-    """Validate's own receipt, where there is one, with what came of it."""
+def receipt_of(world: World, file_name: str, ending: Ending) -> bytes:
+    """As JSON: validate's own receipt, where there is one, with what came of it."""
     receipt: FileRef | None = ending.checked.receipt if ending.checked else None
-    told = json.loads(world.store.read_bytes(receipt)) if receipt else {"file": dropped.name}
+    told = json.loads(world.store.read_bytes(receipt)) if receipt else {"file": file_name}
     version = {**event_extra(ending.added), "is_new": ending.added.is_new} if ending.added else None
-    return {**told, "status": ending.outcome.upper(), "sentence": ending.sentence, "version": version}
+    told |= {"status": ending.outcome.upper(), "sentence": ending.sentence, "version": version}
+    return json.dumps(told, indent=1, ensure_ascii=False).encode()

@@ -1,8 +1,8 @@
 """One DuckDB pass over an upload: every row gets its reasons, then goes to the accepted or the quarantined rows.
 
 Tables: `judged` has the file's rows in order, with the row rules that each breaks (`broken`, one bit each: a list is
-slow, and most rows break none); `found` what the screens found, and `screened` the same by row. The view `verdicts`
-joins both.
+slow, and most rows break none), and the view `numbered` their numbers and all columns; `found` what the screens
+found, and `screened` the same by row. The view `verdicts` joins both.
 """
 
 import os
@@ -26,15 +26,15 @@ from ratchet.validate.policy import Rule
 from ratchet.validate.rules import RowRule
 from ratchet.validate.screens.screen import Screen
 from ratchet.validate.sources import Source, csv_source, jsonl_source, parquet_source
-from ratchet.validate.sql import quoted
+from ratchet.validate.sql import quoted, trimmed
 from ratchet.validate.upload import Upload
 
-# Space, tab, line breaks, no-break space, ideographic space, zero-width space, byte order mark.
-_BLANKS = "||".join(f"chr({code})" for code in (0x20, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0xA0, 0x3000, 0x200B, 0xFEFF))
 _NUM_EXAMPLES = 3
 _MOST_LABELS = 500  # in prompt/completion data every label is another
 # DuckDB's words for it: the operating system's, or its own limit on what it spills, nine tenths of the free space.
 _FULL = (*(os.strerror(number) for number in NO_SPACE), "max_temp_directory_size")
+# To keep a column of nothing but NULL takes a tenth of the time of a scan, so these are kept only where there are some.
+_OPTIONAL = {"quality_score": "DOUBLE", "source": "VARCHAR", "problem": "VARCHAR"}
 _MEMORY_LIMIT = "1GB"  # beyond it DuckDB spills to the scratch folder
 
 
@@ -96,7 +96,7 @@ class JudgedRows:
         self._db.execute(f"CREATE TABLE previous AS {_version(previous)}")
         self._db.execute(f"""
             CREATE VIEW rows AS
-            SELECT rowid + 1 AS row, text, label, quality_score, source FROM judged WHERE {self._kept()}
+            SELECT row, text, label, quality_score, source FROM numbered WHERE {self._kept()}
         """)  # noqa: S608
         self._db.execute("CREATE TABLE found (row BIGINT, reason VARCHAR, action VARCHAR, detail VARCHAR)")
         for screen in screens:
@@ -105,13 +105,13 @@ class JudgedRows:
         self._join_found()
         self._db.execute(f"""
             CREATE VIEW verdicts AS
-            SELECT judged.rowid + 1 AS row, text, label, quality_score, fields,
+            SELECT row, text, label, quality_score, fields,
                 list_concat(CASE WHEN problem IS NULL THEN [] ELSE [problem] END, coalesce(details, [])) AS details,
                 list_concat({self._named("quarantine")}, coalesce(left_out, [])) AS reasons,
                 list_concat({self._named("warn")}, coalesce(warned, [])) AS warnings,
                 coalesce(redacted, []) AS redactions,
                 {self._kept()} AND left_out IS NULL AS is_accepted, broken = 0 AND found_row IS NULL AS is_clean
-            FROM judged LEFT JOIN screened ON found_row = judged.rowid + 1
+            FROM numbered LEFT JOIN screened ON found_row = row
         """)  # noqa: S608
         self._db.execute("CREATE VIEW accepted AS SELECT * FROM verdicts WHERE is_accepted")
 
@@ -236,33 +236,37 @@ class JudgedRows:
                 raise
             raise parquet.bad_parquet(upload, error) from None
 
-    def _judge(self, source: Source, signs: AbstractSet[str] | None, rules: Sequence[RowRule]) -> None:
+    def _judge(self, source: Source, held: AbstractSet[str] | None, rules: Sequence[RowRule]) -> None:
         self._source, self._rules = source, rules
+        kept = ", ".join(["text", "label", "broken", *sorted(source.given)])
+        nulls = [f"NULL::{_OPTIONAL[column]} AS {column}" for column in sorted(_OPTIONAL.keys() - source.given)]
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT text, label, quality_score, source, broken, coalesce(malformed, conversation) AS problem,
-                CASE WHEN NOT {self._kept()} THEN {source.fields} END AS fields
+            SELECT {kept}, CASE WHEN NOT {self._kept()} THEN {source.fields} END AS fields
             FROM (
-                SELECT *, {self._broken(signs)} AS broken
+                SELECT *, {self._broken(held)} AS broken, coalesce(malformed, conversation) AS problem
                 FROM (
                     SELECT *, {source.malformed} AS malformed, {source.conversation} AS conversation,
-                        {_trimmed(source.text)} AS text,
-                        {_trimmed(source.label)} AS label, {_trimmed(source.quality)} AS quality_given,
-                        try_cast(quality_given AS DOUBLE) AS quality_score, {_trimmed(source.source)} AS source
+                        {trimmed(source.text, held)} AS text, {trimmed(source.label, held)} AS label,
+                        {trimmed(source.quality, held)} AS quality_given,
+                        try_cast(quality_given AS DOUBLE) AS quality_score,
+                        {trimmed(source.source, held)} AS source
                     FROM {source.relation}
                 )
             )
         """)  # noqa: S608
+        columns = ", ".join(["rowid + 1 AS row", "*", *nulls])
+        self._db.execute(f"CREATE OR REPLACE VIEW numbered AS SELECT {columns} FROM judged")  # noqa: S608
 
     def _bits(self, *actions: Action) -> dict[str, int]:
         """By the reason of the row rules with these actions: its bit in `broken`."""
         reasons = [rule.reason for rule in self._rules]
         return {reason: 1 << place for place, reason in enumerate(reasons) if self._actions[reason] in actions}
 
-    def _broken(self, signs: AbstractSet[str] | None) -> str:
+    def _broken(self, held: AbstractSet[str] | None) -> str:
         """SQL for the bits of the rules that a row breaks. Most rows keep all."""
         bits = self._bits("quarantine", "warn")
-        keeps = {rule.reason: f"({rule.keeps(signs)})" for rule in self._rules if rule.reason in bits}
+        keeps = {rule.reason: f"({rule.keeps(held)})" for rule in self._rules if rule.reason in bits}
         broken = " + ".join(f"CASE WHEN {sql} THEN 0 ELSE {bits[reason]} END" for reason, sql in keeps.items())
         return f"CASE WHEN {' AND '.join(keeps.values())} THEN 0 ELSE {broken} END::USMALLINT"
 
@@ -305,12 +309,3 @@ def _version(rows: Path | None) -> str:
         return "SELECT '' AS text, '' AS label WHERE false"
     columns = "{text: 'VARCHAR', label: 'VARCHAR'}"
     return f"SELECT * FROM read_json({quoted(str(rows))}, format = 'newline_delimited', columns = {columns})"  # noqa: S608
-
-
-def _trimmed(field: str) -> str:
-    """NULL when blank. Trimming a set of characters is slow, and most fields begin and end with printable ASCII."""
-    value = f"CAST({field} AS VARCHAR)"
-    last = f"{value}[-1]"  # to take it costs more than to count characters, so this is done once where it can be
-    ends_plain = f"{last} > ' ' AND (strlen({value}) = length({value}) OR {last} <= '~')"
-    plain = f"{value} BETWEEN '!' AND '~' AND {ends_plain}"
-    return f"CASE WHEN {plain} THEN {value} ELSE nullif(trim({value}, {_BLANKS}), '') END"

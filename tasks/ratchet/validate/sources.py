@@ -30,6 +30,13 @@ class Source:
     conversation: str = "NULL"
     source: str = "NULL"
 
+    @property
+    def given(self) -> frozenset[str]:
+        """Of the columns that not every upload has, those that this one has."""
+        shape = "NULL" if self.malformed == self.conversation == "NULL" else "known by row"
+        values = {"quality_score": self.quality, "source": self.source, "problem": shape}
+        return frozenset(column for column, sql in values.items() if sql != "NULL")
+
 
 def csv_source(path: Path, delimiter: str, names: Sequence[str], columns: Columns, tidied: bool) -> Source:
     """`tidied`: csv_text.tidy_csv wrote the file, with one more column for rows of another width."""

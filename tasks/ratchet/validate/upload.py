@@ -19,10 +19,12 @@ from ratchet.validate.formats import (
     refuse_other_packing,
 )
 from ratchet.validate.packing import chunks
-from ratchet.validate.signs import signs_in
+from ratchet.validate.signs import ascii_signs_in, wide_signs_in
 
 MAX_LINE_BYTES = 64 << 20
 
+# Small, so that most pieces of a text in a language of few accents have none.
+_PIECE_BYTES = 4 << 10
 _TOO_LARGE = "send it in parts, or raise max_upload_bytes in the recipe's rules"
 
 
@@ -105,7 +107,7 @@ class _Text:
 
     def take(self, chunk: bytes) -> None:
         """Raises BadUpload at the first byte that is wrong."""
-        self.signs |= signs_in(self._decode(chunk))
+        self.signs |= ascii_signs_in(chunk) | wide_signs_in(self._wide(chunk))
         if (nul := chunk.find(b"\0")) >= 0:
             raise BadUpload(
                 f"{self._name}: a NUL byte at byte {self.offset + nul} (line {self._line_of(self.offset + nul)}): "
@@ -119,18 +121,27 @@ class _Text:
 
     def end(self) -> None:
         """Raises BadUpload for a file that ends inside a character, or has nothing in it."""
-        self._decode(b"", final=True)
+        self._decode(b"", self.offset, final=True)
         if self._blank:
             raise BadUpload(
                 f"{self._name}: the file is empty ({self.offset} bytes): expected a header and rows, or JSON lines"
             )
 
-    def _decode(self, chunk: bytes, final: bool = False) -> str:
+    def _wide(self, chunk: bytes) -> str:
+        """The pieces that are not ASCII: to decode the others as well takes longer than to find out that they are."""
+        wide = []
+        for start in range(0, len(chunk), _PIECE_BYTES):
+            piece = chunk[start : start + _PIECE_BYTES]
+            if not piece.isascii() or self._decoder.getstate()[0]:
+                wide.append(self._decode(piece, self.offset + start))
+        return "".join(wide)
+
+    def _decode(self, piece: bytes, offset: int, final: bool = False) -> str:
         pending = self._decoder.getstate()[0]
         try:
-            return self._decoder.decode(chunk, final=final)
+            return self._decoder.decode(piece, final=final)
         except UnicodeDecodeError as error:
-            at = self.offset - len(pending) + error.start
+            at = offset - len(pending) + error.start
             line = self._line_of(at)
             raise BadUpload(
                 f"{self._name}: the file ends at byte {at} (line {line}) inside a character: {CUT_OFF}"

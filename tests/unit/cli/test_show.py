@@ -11,6 +11,7 @@ from ratchet.cli.watch import Run
 from ratchet.clients.airflow import TaskState
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
+from ratchet.intake.versions import Added
 from ratchet.validate.contract import Example, ReasonCount, ValidateOutputs
 
 
@@ -76,7 +77,9 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     )
     console = Console(record=True, width=100)
 
-    show.receipt(world, Path("[old] tick\x1b[2Jets.csv"), checked, version(ref, num_rows=2), console)
+    made = version(ref, num_rows=2)
+
+    show.receipt(world, "[old] tick\x1b[2Jets.csv", checked, Added(made, is_new=True), console)
 
     (kept,) = (world.settings.state / "quarantine").iterdir()
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -85,6 +88,9 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     assert "2  redacted     personal     no e-mail" in told
     shown = [line.strip() for line in told.splitlines() if line.strip().startswith("row ")]
     assert shown[:2] == ["row 2, 4", "row 3 (also 6): [red]wee[/]"]
+    (for_machines,) = (world.settings.state / "receipts").glob("*.json")
+    assert json.loads(for_machines.read_bytes())["version"]["rows_sha256"] == made.rows.sha256
+    assert for_machines.with_suffix(".html").is_file()
     assert shown[2].endswith("x…")
 
 

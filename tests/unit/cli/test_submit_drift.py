@@ -1,6 +1,7 @@
 """An upload that the base model can be asked about is compared by it; one that it cannot is added all the same."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ratchet.core.drift import Distance
 from ratchet.core.errors import NothingToDo, RatchetError, TerminalError, TransientError
 from ratchet.core.refs import FolderRef, blob_uri
 from ratchet.drift.contract import DriftInputs, DriftOutputs
+from ratchet.intake.versions import Refused
 from ratchet.recipes.catalogue import load_recipe
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import Changes, Side
@@ -53,6 +55,28 @@ def compared(
     previous = hand_in(world, "one").version.rows
     inputs, checked = looked_at(world, ["two"], previous=previous)
     return submit._drift(settings or world.settings, Path("ratchet.toml"), recipe, base, inputs, checked, print)
+
+
+def test_who_sends_what_is_refused_gets_a_receipt_and_the_rejected_rows_too(
+    world: World, recipe: Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "few.csv").write_text("text,label\none,refund\n")
+    _, checked = looked_at(world, ["one"], "few.csv", status="REFUSED")
+    monkeypatch.setattr(submit, "do_step", lambda *_: checked)
+    recipe = recipe.model_copy(update={"tasks": ()})
+    console = Console(file=io.StringIO(), width=100, highlight=False)
+
+    with pytest.raises(Refused, match="it has one label"):
+        submit.submit(world.settings, tmp_path, recipe, submit.Upload(tmp_path / "few.csv"), console)
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "few.csv: read 3 rows, accepted 1" in shown
+    assert "every rejected row with its reasons: " in shown
+    (receipt,) = (world.settings.state / "receipts").glob("*.json")
+    told = json.loads(receipt.read_bytes())
+    assert (told["status"], told["version"]) == ("REFUSED", None)
+    assert told["sentence"] == "few.csv is refused: it has one label; the current version is unchanged"
+    assert world.datasets(recipe.dataset).records() == []
 
 
 def test_the_accepted_rows_are_compared_with_the_version_before(
