@@ -32,6 +32,7 @@ class Step:
 
     Raise `revision` in the commit that changes what the step puts out for the same inputs: it is part of the memo key.
     `acts` marks a step that changes the world, or looks at it as it is now: it is never memoized, it is re-entrant.
+    One that is `apart` needs nothing of the serving side, and on a cluster is given no way to it.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Step:
     image: str
     revision: int
     acts: bool = False
+    apart: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Does it read or move the serving side?"""
+        return self.acts and not self.apart
 
     @property
     def module(self) -> str:
@@ -73,7 +80,7 @@ STEPS = {
         Step("rollback", RollbackInputs, RollbackOutputs, image="ops", revision=1, acts=True),
         Step("drill", DrillInputs, DrillOutputs, image="ops", revision=1, acts=True),
         Step("monitor", MonitorInputs, MonitorOutputs, image="ops", revision=1, acts=True),
-        Step("quality", QualityInputs, QualityOutputs, image="data", revision=1, acts=True),
+        Step("quality", QualityInputs, QualityOutputs, image="data", revision=1, acts=True, apart=True),
     )
 }
 

@@ -57,7 +57,7 @@ def task_label(origin: Origin, run_id: str) -> str:
 
 
 def pod(work: Work, resources: PodResources, settings: Settings, origin: Origin) -> dict[str, Any]:
-    serves = work.step.acts  # what acts reads or moves the serving side; the others get no Kubernetes token at all
+    serves = work.step.serves  # the others get no Kubernetes token at all
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 HELM = ROOT / ".venv" / "bin" / "helm"
 TODAY = "1.34"
 WIKI = "https://wiki.example.org/ratchet/"
-STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor", "quality"}
+STEPS_ON_SERVING = {"resolve", "stage", "promote", "bake", "unload", "rollback", "drill", "monitor"}
 EDGE = ("--set", "edge.enabled=true,service.type=NodePort,service.nodePort=30080")
 EXPORTER = ("--set", "exporter.enabled=true,exporter.serviceMonitor.enabled=true,alerts.enabled=true")
 FEEDBACK = ("--set", "edge.enabled=true,feedback.enabled=true")
