@@ -141,7 +141,7 @@ def healthy(now: datetime, num_releases: int = 8) -> Pipeline:
         gpus.GpuFacts(LINE, [gpus.Gpu(0, "a GPU", 0.5, 2e9, 8e9, 100.0, 300.0)]),
         runs.RunFacts(LINE, dags),
         releases.ReleaseFacts(LINE, [judged] * min(num_releases, 10), {"gate": 3.0}, "EUR", 1.0),
-        edge.EdgeFacts(LINE, {(state.active, newest): {"upstream_rq_2xx": 1000, "upstream_rq_5xx": 1}}),
+        edge.EdgeFacts(LINE, [edge.Counted(state.active, newest, code, n) for code, n in (("2xx", 1000), ("5xx", 1))]),
         engines.EngineFacts(LINE, state.active, newest, VLLM),
     )
 
