@@ -86,8 +86,8 @@ def verify(facts: Facts) -> list[Row]:
             facts.files,
             files_of(live.model.sha256, live.parts) if live else None,
             facts.files_where,
-            "the engine verifies them at each start and fetches changed ones anew: find out who wrote there, and "
-            "restart it when users can wait (`ratchet down`, `ratchet up`)",
+            "the engine verifies them at each start: find out who wrote there, move the users to the other colour "
+            "(`ratchet rollback`), and `ratchet reload` fetches them anew",
         ),
         _edge(facts, live),
         *_aliases(facts, events, live),

@@ -1,0 +1,82 @@
+"""A game day: faults on a running platform under load, each told by its alert and mended by its runbook.
+
+    make gameday [HURRY=10] [FAULTS="killed hangs"]     # the table of docs/gameday.md
+    make gameday HEALTHY=60                             # minutes of healthy releases: no alert may fire
+
+Airflow, MLflow, Envoy, two vLLM engines, exporter, Prometheus and Alertmanager are the real ones. Ends with 1 when an
+alert did not fire, another one did, or a runbook did not mend what it is for.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.gameday import day, healthy, injections, tables
+from tests.gameday.faults import FAULTS, WHILE_A_RELEASE_IS_MADE, Fault
+from tests.gameday.place import LINE, Place, place, say
+from tests.gameday.users import crowd
+from tests.gameday.watch import watching
+
+from ratchet.local import sample
+
+# An upload is unusual once five before it are known.
+NUM_USUAL_UPLOADS = 4
+
+
+def chosen(words: Sequence[str]) -> list[Fault]:
+    """Those with one of the words in their name; all if there is none. A release is made for those that need one."""
+    return [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
+
+
+def prepare(where: Place) -> None:
+    """The platform, the data, and a release that is being made."""
+    up = where.ratchet("up")
+    assert up.exit_code == 0, up.said
+    sample.generate(where.home / "tickets.csv")
+    for words in (("submit", str(where.home / "tickets.csv")), ("retrain", "--no-wait")):
+        done = where.ratchet(*words)
+        assert done.exit_code == 0, done.said
+    for seed in range(NUM_USUAL_UPLOADS):
+        path = where.home / f"week-{seed}.csv"
+        injections.usual_upload(path, seed)
+        assert where.ratchet("submit", str(path)).exit_code == 0
+
+
+def run_day(where: Place, faults: Sequence[Fault], times: float) -> int:
+    begun = time.monotonic()
+    prepare(where)
+    with watching(where.home / "watch", where.settings.ports.exporter, times) as watch:
+        with crowd(f"http://127.0.0.1:{where.settings.ports.edge}", LINE) as users:
+            if not any(fault in WHILE_A_RELEASE_IS_MADE for fault in faults):
+                injections.approve(where)
+            played = [day.play(fault, where, watch, users) for fault in faults]
+            day.all_gone(played, watch)
+        found = day.outcomes(played, watch.seen)
+        people = len(watch.messages)
+    print(tables.day_table(found))
+    wrong = tables.problems(found)
+    print(
+        f"\n{len(found)} faults in {(time.monotonic() - begun) / 60:.0f} minutes, the platform's start included; ",
+        end="",
+    )
+    print(f"people were sent {people} messages. Rules {times:g} times as fast as shipped.")
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hurry", type=float, default=10.0, metavar="N", help="divide the rules' durations by N")
+    parser.add_argument("--faults", nargs="*", default=(), metavar="WORD", help="those with one of these in their name")
+    parser.add_argument("--healthy", type=float, metavar="MINUTES", help="healthy releases instead, unhurried")
+    options = parser.parse_args(arguments)
+    with place() as where:
+        say(f"a platform of its own in {where.home}")
+        if options.healthy:
+            return healthy.run(where, options.healthy)
+        return run_day(where, chosen(options.faults), options.hurry)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
