@@ -8,12 +8,14 @@ alert did not fire, another one did, or a runbook did not mend what it is for.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
-from tests.gameday import day, healthy, injections, tables
-from tests.gameday.faults import FAULTS, WHILE_A_RELEASE_IS_MADE, Fault
+from tests.gameday import day, healthy, injections, stand_in, tables
+from tests.gameday.faults import FAULTS, Fault
 from tests.gameday.place import LINE, Place, place, say
 from tests.gameday.users import crowd
 from tests.gameday.watch import watching
@@ -25,22 +27,26 @@ NUM_USUAL_UPLOADS = 4
 
 
 def chosen(words: Sequence[str]) -> list[Fault]:
-    """Those with one of the words in their name; all if there is none. A release is made for those that need one."""
+    """Those with one of the words in their name; all if there is none."""
     return [fault for fault in FAULTS if not words or any(word in fault.name for word in words)]
 
 
 def prepare(where: Place) -> None:
-    """The platform, the data, and a release that is being made."""
-    up = where.ratchet("up")
-    assert up.exit_code == 0, up.said
-    sample.generate(where.home / "tickets.csv")
-    for words in (("submit", str(where.home / "tickets.csv")), ("retrain", "--no-wait")):
+    """Production, a release to go to, and a history of uploads."""
+    for words in (("up",), ("submit", str(_tickets(where)))):
         done = where.ratchet(*words)
         assert done.exit_code == 0, done.said
     for seed in range(NUM_USUAL_UPLOADS):
         path = where.home / f"week-{seed}.csv"
         injections.usual_upload(path, seed)
         assert where.ratchet("submit", str(path)).exit_code == 0
+    stand_in.stage(where)
+
+
+def _tickets(where: Place) -> Path:
+    path = where.home / "tickets.csv"
+    sample.generate(path)
+    return path
 
 
 def run_day(where: Place, faults: Sequence[Fault], times: float) -> int:
@@ -48,8 +54,6 @@ def run_day(where: Place, faults: Sequence[Fault], times: float) -> int:
     prepare(where)
     with watching(where.home / "watch", where.settings.ports.exporter, times) as watch:
         with crowd(f"http://127.0.0.1:{where.settings.ports.edge}", LINE) as users:
-            if not any(fault in WHILE_A_RELEASE_IS_MADE for fault in faults):
-                injections.approve(where)
             played = [day.play(fault, where, watch, users) for fault in faults]
             day.all_gone(played, watch)
         found = day.outcomes(played, watch.seen)
@@ -71,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", nargs="*", default=(), metavar="WORD", help="those with one of these in their name")
     parser.add_argument("--healthy", type=float, metavar="MINUTES", help="healthy releases instead, unhurried")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # whoever ends the day ends its services too
     with place() as where:
         say(f"a platform of its own in {where.home}")
         if options.healthy:

@@ -1,14 +1,18 @@
 """One fault after the other: inject it, wait for its alert, type what its runbook says, look whether that mended it."""
 
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import httpx
 from tests.gameday import runbook
 from tests.gameday.faults import Fault
 from tests.gameday.place import ROOT, Place, Typed, say
 from tests.gameday.users import Crowd, Noticed, noticed
 from tests.gameday.watch import Seen, Watch
+
+from ratchet.core.errors import RatchetError
 
 # Longer than any alert of a hurried day takes, and than an engine needs to come back.
 TELL_SECONDS, MEND_SECONDS, GONE_SECONDS = 420.0, 240.0, 420.0
@@ -25,6 +29,7 @@ class Played:
     typed: Sequence[Typed]
     worked_at: float | None
     noticed: Noticed
+    trouble: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,29 +50,36 @@ class Outcome:
             "by the runbook's own words it was not mended": played.worked_at is None,
             "the alert stayed": bool(played.fired_at and not (self.gone_at or played.fault.ends_by_itself)),
             f"{', '.join(self.others)} fired too": bool(self.others),
+            played.trouble: bool(played.trouble),
         }
         return [text for text, true in said.items() if true]
 
 
 def play(fault: Fault, place: Place, watch: Watch, users: Crowd) -> Played:
+    """Whatever goes wrong is this fault's own: the day goes on."""
+    say(f"\n{fault.name}")
     fault.when(place)
     _await(lambda: not watch.firing(fault.alert), GONE_SECONDS)
-    say(f"\n{fault.name}")
-    injected_at = time.monotonic()
-    fault.inject(place)
-    _await(lambda: watch.firing(fault.alert), TELL_SECONDS)
-    fired_at = next((one.begun_at for one in _fired(watch.seen, since=injected_at) if one.name == fault.alert), None)
-    say(f"  {fault.alert}: {'silence' if fired_at is None else f'after {fired_at - injected_at:.0f} s'}")
-    fault.before_mending(place)
-    page = (ROOT / "docs" / "runbooks" / f"{fault.runbook}.md").read_text("utf-8")
-    typed = [place.ratchet(*words) for words in _to_type(fault, page, place)]
-    fault.by_hand(place)
-    worked_at = _worked(page, place)
-    say(f"  mended: {'no' if worked_at is None else f'after {worked_at - injected_at:.0f} s'}")
-    return Played(
-        *(fault, injected_at, fired_at, typed, worked_at),
-        noticed=noticed(users.asked, injected_at, worked_at or time.monotonic()),
+    injected_at, typed, worked_at, trouble = time.monotonic(), list[Typed](), None, ""
+    try:
+        fault.inject(place)
+        _await(lambda: watch.firing(fault.alert), TELL_SECONDS)
+        page = (ROOT / "docs" / "runbooks" / f"{fault.runbook}.md").read_text("utf-8")
+        typed += (place.ratchet(*words) for words in _to_type(fault, page, place))
+        fault.by_hand(place)
+        worked_at = _worked(page, place)
+    except (AssertionError, LookupError, OSError, RatchetError, httpx.HTTPError, subprocess.SubprocessError) as error:
+        trouble = f"{type(error).__name__}: {error}"
+    fired = [one.begun_at for one in _fired(watch.seen, injected_at) if one.name == fault.alert]
+    say(
+        f"  fired after {_seconds(fired, injected_at)} s, mended after {_seconds([worked_at], injected_at)} s {trouble}"
     )
+    seen = noticed(users.asked, injected_at, worked_at or time.monotonic())
+    return Played(fault, injected_at, fired[0] if fired else None, typed, worked_at, seen, trouble)
+
+
+def _seconds(at: Sequence[float | None], since: float) -> str:
+    return f"{at[0] - since:.0f}" if at and at[0] is not None else "–"
 
 
 def outcomes(played: Sequence[Played], seen: Sequence[Seen]) -> list[Outcome]:

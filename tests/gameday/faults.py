@@ -18,8 +18,8 @@ class Fault:
     """`runbook`: the page, and `items` of its "Do this": numbers, or how a row of its table begins.
 
     `when` comes before, and is no part of the fault. `fills` stands for the page's words in capitals, `not_those_with`
-    for alternatives that the page offers. `before_mending` is waited for. `by_hand` is what an item asks of a person
-    that is no command; it comes after the commands. `alongside`: other alerts that are right to fire too.
+    for alternatives that the page offers. `by_hand` is what an item asks of a person that is no command; it comes
+    after the commands. `alongside`: other alerts that are right to fire too.
     `ends_by_itself`: the alert stays for hours.
     """
 
@@ -31,7 +31,6 @@ class Fault:
     when: Act = _nothing
     fills: Mapping[str, Callable[[Place], str]] = field(default_factory=dict)
     not_those_with: tuple[str, ...] = ()
-    before_mending: Act = _nothing
     by_hand: Act = _nothing
     alongside: tuple[str, ...] = ()
     ends_by_itself: bool = False
@@ -45,50 +44,15 @@ def active_engine(number: signal.Signals) -> Act:
     return lambda place: place.signal(f"vllm-{place.state.active}", number)
 
 
-def candidates_engine(place: Place) -> None:
-    place.signal(f"vllm-{place.state.canary}", signal.SIGKILL)
-
-
 EARLIER = {"RELEASE": injections.earlier_release}
-# An engine needs more than a minute to start, which is more than a hurried alert waits for its source.
+# An engine needs more than a minute to start, which is longer than a hurried alert waits for its source.
 WHILE_AN_ENGINE_STARTS = ("RatchetSourceDown",)
 
-WHILE_A_RELEASE_IS_MADE = (
+FAULTS = (
     Fault(
         "the exporter crashes until it is given up",
         *("RatchetExporterDown", "exporter-down", (1, 2)),
         inject=gives_up("exporter"),
-    ),
-    Fault(
-        "MLflow crashes until it is given up, while a model is trained",
-        *("RatchetSourceDown", "source-down", (1,)),
-        inject=gives_up("mlflow"),
-    ),
-    Fault(
-        "nobody answers an approval",
-        *("RatchetApprovalWaits", "approval-waits", (1,)),
-        when=injections.somebody_is_asked,
-        inject=_nothing,
-        not_those_with=("reject",),
-    ),
-    Fault(
-        "the candidate's engine is killed in the canary",
-        *("RatchetCanaryAborted", "canary-aborted", (1, 2)),
-        when=injections.the_canary_has_users,
-        inject=candidates_engine,
-        before_mending=injections.nothing_runs,
-        by_hand=injections.approve,
-        alongside=WHILE_AN_ENGINE_STARTS,
-        ends_by_itself=True,
-    ),
-)
-IN_PRODUCTION = (
-    Fault(
-        "the engine with the users is killed",
-        *("RatchetRequestsFail", "requests-fail", (1,)),
-        when=injections.nothing_runs,
-        inject=active_engine(signal.SIGKILL),
-        alongside=WHILE_AN_ENGINE_STARTS,
     ),
     Fault(
         "two broken files in the drop folder",
@@ -97,11 +61,17 @@ IN_PRODUCTION = (
         by_hand=injections.drop_a_mended_file,
     ),
     Fault(
-        "the engine with the users hangs, after a roll-back",
-        *("RatchetRequestsFail", "requests-fail", (2, 4)),
-        inject=active_engine(signal.SIGSTOP),
-        fills=EARLIER,
-        alongside=WHILE_AN_ENGINE_STARTS,
+        "MLflow crashes until it is given up",
+        *("RatchetSourceDown", "source-down", (1,)),
+        inject=gives_up("mlflow"),
+        not_those_with=("reload",),
+    ),
+    Fault(
+        "a record of the ledger is changed",
+        *("RatchetLiveDiffers", "live-differs", (5,)),
+        inject=injections.change_a_record,
+        by_hand=injections.put_the_record_back,
+        alongside=("RatchetSourceDown",),  # what cannot be read is a source that is down
     ),
     Fault(
         "an upload with empty cells",
@@ -111,33 +81,51 @@ IN_PRODUCTION = (
         not_those_with=("--replace",),
     ),
     Fault(
-        "the edge's routes are changed by hand",
-        *("RatchetLiveDiffers", "live-differs", (1,)),
-        inject=injections.swap_the_edges_routes,
-    ),
-    Fault(
         "the edge crashes until it is given up",
         *("RatchetRequestsFail", "requests-fail", (3,)),
         inject=gives_up("envoy"),
         alongside=("RatchetSourceDown",),
     ),
     Fault(
-        "a byte of the served model changes on the disk",
-        *("RatchetMonitorRed", "monitor", ("served files",)),
-        inject=injections.change_a_served_byte,
-        fills=EARLIER,
-        by_hand=injections.look_until_green,
-    ),
-    Fault(
-        "a record of the ledger is changed",
-        *("RatchetLiveDiffers", "live-differs", (5,)),
-        inject=injections.change_a_record,
-        by_hand=injections.put_the_record_back,
+        "the edge's routes are changed by hand",
+        *("RatchetLiveDiffers", "live-differs", (1,)),
+        inject=injections.swap_the_edges_routes,
     ),
     Fault(
         "Airflow's API crashes until it is given up",
         *("RatchetSourceDown", "source-down", (1,)),
         inject=gives_up("airflow-api-server"),
+        not_those_with=("reload",),
+    ),
+    Fault(
+        "the candidate's engine is killed in its canary",
+        *("RatchetCanaryAborted", "canary-aborted", (1,)),
+        inject=injections.kill_the_candidate_in_its_canary,
+        alongside=WHILE_AN_ENGINE_STARTS,
+        ends_by_itself=True,
+    ),
+    Fault(
+        "the engine with the users is killed",
+        *("RatchetRequestsFail", "requests-fail", (1,)),
+        when=injections.the_stand_in_has_users,
+        inject=active_engine(signal.SIGKILL),
+        alongside=WHILE_AN_ENGINE_STARTS,
+    ),
+    Fault(
+        "a byte of the served model changes on the disk",
+        *("RatchetMonitorRed", "monitor", ("served files",)),
+        when=injections.both_answer,
+        inject=injections.change_a_served_byte,
+        fills=EARLIER,
+        by_hand=injections.look_until_green,
+        alongside=WHILE_AN_ENGINE_STARTS,
+    ),
+    Fault(
+        "the engine with the users hangs, and nothing is previous",
+        *("RatchetRequestsFail", "requests-fail", (2, 4)),
+        when=injections.both_answer,
+        inject=active_engine(signal.SIGSTOP),
+        fills=EARLIER,
+        alongside=WHILE_AN_ENGINE_STARTS,
     ),
 )
-FAULTS = (*WHILE_A_RELEASE_IS_MADE, *IN_PRODUCTION)

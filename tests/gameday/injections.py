@@ -3,20 +3,23 @@
 import csv
 import json
 import random
+import signal
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.gameday import stand_in
 from tests.gameday.place import LINE, Place, wait
 
 from ratchet.cli.release import APPROVE
 from ratchet.clients.airflow import AirflowRefused
-from ratchet.clients.engine import model_folder, serving_folder
+from ratchet.clients.engine import COLOURS, model_folder, serving_folder
 from ratchet.clients.files import replace_file
 from ratchet.clients.router import ROUTES_FILE
-from ratchet.core.releases import production_history
+from ratchet.core.releases import Colour, production_history
 from ratchet.core.rollout import other
 from ratchet.local import sample
 
@@ -26,12 +29,29 @@ ENDED = ("success", "failed")
 NUM_ROWS = 260  # of a usual upload: more than the least that the line takes
 
 
-def somebody_is_asked(place: Place) -> None:
-    wait("a release waits for approval", lambda: place.airflow().waiting_approvals(RELEASE_DAG), FAR)
+def both_answer(place: Place) -> None:
+    """An engine that was started anew needs a minute or more."""
+    engine = place.world.engine
+
+    def answers(colour: Colour) -> bool:
+        told = engine.loaded(colour)
+        return told is not None and engine.problem(colour, told.model.sha256) is None
+
+    wait("both colours answer", lambda: all(map(answers, COLOURS)), FAR)
 
 
-def the_canary_has_users(place: Place) -> None:
-    wait("a canary has users", lambda: place.state.canary, FAR)
+def the_stand_in_has_users(place: Place) -> None:
+    both_answer(place)
+    stand_in.promote(place)
+    assert place.state.active_release == stand_in.NAME
+
+
+def kill_the_candidate_in_its_canary(place: Place) -> None:
+    with ThreadPoolExecutor(1) as promotion:
+        outputs = promotion.submit(stand_in.promote, place, canary=True)
+        wait("the canary has users", lambda: place.state.canary or outputs.done(), FAR)
+        place.signal(f"vllm-{place.state.canary}", signal.SIGKILL)
+        assert outputs.result().verdict == "FAIL", outputs.result().reason
 
 
 def nothing_runs(place: Place) -> None:

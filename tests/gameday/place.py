@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import tests.gameday.overlay.sitecustomize  # noqa: F401 (the day's recipe is found in this process too)
 
 from ratchet.clients.airflow import Airflow
 from ratchet.clients.settings import CONFIG_VARIABLE, Settings, load
 from ratchet.clients.world import World
 from ratchet.core.rollout import RouterState
 from ratchet.local import platform
+from ratchet.recipes.catalogue import load_recipe
+from ratchet.recipes.recipe import Recipe
 
 ROOT = Path(__file__).parents[2]
 RATCHET = ROOT / ".venv" / "bin" / "ratchet"
-LINE, RECIPE = "support", "gameday"
+LINE = "gameday"
 PORTS = ("edge", "blue", "green", "edge_admin", "exporter", "airflow", "mlflow")
 COMMAND_SECONDS = 900.0
 
@@ -57,6 +60,10 @@ class Place:
         found = self.world.router.read()
         assert found is not None, "nothing has the users"
         return found
+
+    @property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.settings.recipe, self.settings.root)
 
     def airflow(self, user: str = "engineer") -> Airflow:
         url = f"http://127.0.0.1:{self.settings.ports.airflow}"
@@ -109,7 +116,7 @@ def place() -> Iterator[Place]:
     config = home / "ratchet.toml"
     ports = "\n".join(f"{name} = {port}" for name, port in zip(PORTS, _free_ports(len(PORTS)), strict=True))
     config.write_text(
-        f'root = "{ROOT}"\nstate_dir = "{home}/state"\ncache_dir = "{ROOT}/.ratchet/cache"\nrecipe = "{RECIPE}"\n'
+        f'root = "{ROOT}"\nstate_dir = "{home}/state"\ncache_dir = "{ROOT}/.ratchet/cache"\nrecipe = "{LINE}"\n'
         f"[ports]\n{ports}\n",
         "utf-8",
     )

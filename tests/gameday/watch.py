@@ -14,6 +14,7 @@ import httpx
 import yaml
 from tests.fakes.web import web_server
 from tests.gameday.hurry import hurried_rules, hurried_scraping, hurried_waits
+from tests.gameday.place import LINE
 from tests.prometheus import tool
 from tests.unit.sight import test_alertmanager as manager
 from tests.unit.sight import test_prometheus as prometheus
@@ -113,7 +114,9 @@ def _alertmanager(folder: Path, people: str, times: float) -> Iterator[str]:
 def _prometheus(folder: Path, exporter_port: int, alertmanager: str, times: float) -> Iterator[str]:
     folder.mkdir(parents=True)
     config = hurried_scraping(yaml.safe_load(prometheus.EXAMPLE.read_text("utf-8")), times)
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{exporter_port}"]
+    config["scrape_configs"][0]["static_configs"] = [
+        {"targets": [f"127.0.0.1:{exporter_port}"], "labels": {"line": LINE}}
+    ]
     config["scrape_configs"][0]["scrape_timeout"] = config["global"]["scrape_interval"] if times > 1 else "10s"
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]}
     config["rule_files"] = [str(_rules(file, folder, times)) for file in RULES]

@@ -229,4 +229,4 @@ def test_the_days_recipe_is_a_recipe_that_the_package_finds() -> None:
         [sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
     )
 
-    assert done.stdout == "support\n", done.stderr
+    assert done.stdout == "gameday\n", done.stderr

@@ -24,6 +24,8 @@ def recipe(files: PolicyFiles) -> Recipe:
         if check.name in CHECKS
     )
     changed = {
+        "line": "gameday",
+        "dataset": "gameday",
         "tasks": tasks,
         "gate": line.gate.model_copy(update={"checks": checks, "num_looks": 1}),
         "method": line.method.model_copy(update={"num_train_epochs": 0.5}),
