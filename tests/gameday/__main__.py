@@ -12,18 +12,12 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.gameday import day, healthy, injections, stand_in, tables
+from tests.gameday import day, healthy, stand_in, tables
 from tests.gameday.faults import FAULTS, Fault
 from tests.gameday.place import LINE, Place, place, say
 from tests.gameday.users import crowd
 from tests.gameday.watch import watching
-
-from ratchet.local import sample
-
-# An upload is unusual once five before it are known.
-NUM_USUAL_UPLOADS = 4
 
 
 def chosen(words: Sequence[str]) -> list[Fault]:
@@ -32,40 +26,31 @@ def chosen(words: Sequence[str]) -> list[Fault]:
 
 
 def prepare(where: Place) -> None:
-    """Production, a release to go to, and a history of uploads."""
-    for words in (("up",), ("submit", str(_tickets(where)))):
-        done = where.ratchet(*words)
-        assert done.exit_code == 0, done.said
-    for seed in range(NUM_USUAL_UPLOADS):
-        path = where.home / f"week-{seed}.csv"
-        injections.usual_upload(path, seed)
-        assert where.ratchet("submit", str(path)).exit_code == 0
+    """Production, and a release to go to."""
+    up = where.ratchet("up")
+    assert up.exit_code == 0, up.said
     stand_in.stage(where)
 
 
-def _tickets(where: Place) -> Path:
-    path = where.home / "tickets.csv"
-    sample.generate(path)
-    return path
-
-
 def run_day(where: Place, faults: Sequence[Fault], times: float) -> int:
-    begun = time.monotonic()
+    """A day that is ended early tells what it has seen."""
+    begun, played = time.monotonic(), list[day.Played]()
     prepare(where)
     with watching(where.home / "watch", where.settings.ports.exporter, times) as watch:
-        with crowd(f"http://127.0.0.1:{where.settings.ports.edge}", LINE) as users:
-            played = [day.play(fault, where, watch, users) for fault in faults]
-            day.all_gone(played, watch)
-        found = day.outcomes(played, watch.seen)
-        people = len(watch.messages)
-    print(tables.day_table(found))
+        try:
+            with crowd(f"http://127.0.0.1:{where.settings.ports.edge}", LINE) as users:
+                for fault in faults:
+                    played.append(day.play(fault, where, watch, users))
+                day.all_gone(played, watch)
+        finally:
+            found = day.outcomes(played, watch.seen)
+            print(tables.day_table(found))
     wrong = tables.problems(found)
+    minutes = (time.monotonic() - begun) / 60
     print(
-        f"\n{len(found)} faults in {(time.monotonic() - begun) / 60:.0f} minutes, the platform's start included; ",
-        end="",
+        f"\n{len(found)} faults in {minutes:.0f} minutes, the platform's start included; {len(watch.messages)} messages to"
     )
-    print(f"people were sent {people} messages. Rules {times:g} times as fast as shipped.")
-    print("\n".join(wrong))
+    print("\n".join([f"people. The rules were {times:g} times as fast as shipped.", *wrong]))
     return 1 if wrong else 0
 
 

@@ -74,13 +74,6 @@ FAULTS = (
         alongside=("RatchetSourceDown",),  # what cannot be read is a source that is down
     ),
     Fault(
-        "an upload with empty cells",
-        *("RatchetQuarantineJumps", "quarantine-jumps", (2,)),
-        inject=injections.hand_in_dirt,
-        fills={"FILE": injections.mended_upload},
-        not_those_with=("--replace",),
-    ),
-    Fault(
         "the edge crashes until it is given up",
         *("RatchetRequestsFail", "requests-fail", (3,)),
         inject=gives_up("envoy"),
@@ -127,5 +120,13 @@ FAULTS = (
         inject=active_engine(signal.SIGSTOP),
         fills=EARLIER,
         alongside=WHILE_AN_ENGINE_STARTS,
+    ),
+    Fault(
+        "an upload with empty cells",
+        *("RatchetQuarantineJumps", "quarantine-jumps", (2,)),
+        when=injections.a_history_of_uploads,
+        inject=injections.hand_in_dirt,
+        fills={"FILE": injections.mended_upload},
+        not_those_with=("--replace",),
     ),
 )

@@ -26,6 +26,7 @@ from ratchet.local import sample
 RELEASE_DAG, INTAKE_DAG, MONITOR_DAG = (f"{kind}_{LINE}" for kind in ("release", "intake", "monitor"))
 FAR = 900.0
 ENDED = ("success", "failed")
+NUM_USUAL_UPLOADS = 5  # then it is known what is usual
 NUM_ROWS = 260  # of a usual upload: more than the least that the line takes
 
 
@@ -135,6 +136,13 @@ def drop_a_mended_file(place: Place) -> None:
     before = len(place.world.datasets(LINE).records())
     drop(place, path.name, path.read_bytes())
     wait("the mended file is a version", lambda: len(place.world.datasets(LINE).records()) > before, FAR)
+
+
+def a_history_of_uploads(place: Place) -> None:
+    for seed in range(NUM_USUAL_UPLOADS):
+        path = place.home / f"week-{seed}.csv"
+        usual_upload(path, seed)
+        assert place.ratchet("submit", str(path)).exit_code == 0
 
 
 def hand_in_dirt(place: Place) -> None:

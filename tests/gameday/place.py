@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import tests.gameday.overlay.sitecustomize  # noqa: F401 (the day's recipe is found in this process too)
@@ -29,6 +30,7 @@ RATCHET = ROOT / ".venv" / "bin" / "ratchet"
 LINE = "gameday"
 PORTS = ("edge", "blue", "green", "edge_admin", "exporter", "airflow", "mlflow")
 COMMAND_SECONDS = 900.0
+GIVES_UP_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -83,29 +85,26 @@ class Place:
 
     def signal(self, service: str, number: signal.Signals) -> None:
         """To all processes of a service, but not to the guard that owns them."""
-        for child in psutil.Process(self._guard_pid(service)).children():
+        for child in psutil.Process(self._process(service)["pid"]).children():
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, number)
 
     def crash_until_it_gives_up(self, service: str) -> None:
-        """It dies again and again, until the supervisor no longer starts it."""
-        deadline = time.monotonic() + 90.0
-        while (state := self._service(service).state) not in platform.ENDED:
+        """It dies again and again as it starts, until the supervisor no longer starts it."""
+        deadline = time.monotonic() + GIVES_UP_SECONDS
+        while (state := (found := self._process(service))["statename"]) != "FATAL":
             assert time.monotonic() < deadline, f"{service} is {state}, and does not give up"
-            if state in ("running", "starting"):
-                with suppress(LookupError, psutil.Error):
+            with suppress(psutil.Error, ProcessLookupError):
+                if state == "RUNNING":
                     self.signal(service, signal.SIGKILL)
+                elif state == "STARTING":
+                    os.kill(found["pid"], signal.SIGTERM)  # the guard takes what it has started along
             time.sleep(0.1)
 
-    def _service(self, name: str) -> platform.ProgramState:
-        return next(one for one in platform.states(self.settings) if one.name == name)
-
-    def _guard_pid(self, service: str) -> int:
-        """supervisord tells "pid 4711, uptime 0:01:02" of what runs. Raises LookupError for what does not."""
-        words = self._service(service).detail.replace(",", "").split()
-        if words[:1] != ["pid"]:
-            raise LookupError(f"{service} does not run: {' '.join(words)}")
-        return int(words[1])
+    def _process(self, service: str) -> dict[str, Any]:
+        """As supervisord tells it: `pid` is the guard's."""
+        supervisor = platform.supervisor(self.settings)
+        return dict(supervisor._call(lambda rpc: rpc.getProcessInfo(service), service))
 
 
 @contextmanager
