@@ -47,10 +47,9 @@ def run_day(where: Place, faults: Sequence[Fault], times: float) -> int:
             print(tables.day_table(found))
     wrong = tables.problems(found)
     minutes = (time.monotonic() - begun) / 60
-    print(
-        f"\n{len(found)} faults in {minutes:.0f} minutes, the platform's start included; {len(watch.messages)} messages to"
-    )
-    print("\n".join([f"people. The rules were {times:g} times as fast as shipped.", *wrong]))
+    print(f"\n{len(found)} faults in {minutes:.0f} minutes, the platform's start included.")
+    print(f"People were sent {len(watch.messages)} messages. The rules were {times:g} times as fast as shipped.")
+    print("\n".join(wrong))
     return 1 if wrong else 0
 
 
