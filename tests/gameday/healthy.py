@@ -40,8 +40,8 @@ def _release(place: Place, number: int) -> None:
     say(f"\nrelease {number + 1}")
     path = place.home / f"week-{number}.csv"
     injections.usual_upload(path, seed=number)
-    injections.drop(place, path.name, path.read_bytes())
     before = len(place.world.datasets(LINE).records())
+    injections.drop(place, path.name, path.read_bytes())
     wait("the upload is a version", lambda: len(place.world.datasets(LINE).records()) > before, injections.FAR)
     assert place.ratchet("retrain").exit_code == 0
     injections.approve(place)
