@@ -13,7 +13,7 @@ PACKAGE := tasks/ratchet
 CODE := tasks dags tests containers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-drift bench-intake bench-canaries bench-sight fuzz-intake pictures cluster-test cluster-images images lock
+.PHONY: help setup demo up down status clean lint check test-unit test-steps test-e2e test bench-gate bench-probe bench-lora bench-promotion bench-screens bench-drift bench-intake bench-canaries bench-sight fuzz-intake gameday pictures cluster-test cluster-images images lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -112,6 +112,10 @@ fuzz-intake: setup ## FUZZ broken and odd uploads: each is read or refused in a 
 
 pictures: $(BIN)/pytest ## the pictures of docs/dashboards, of two invented weeks
 	$(BIN)/python -m tests.pictures docs/dashboards
+
+HURRY ?= 10
+gameday: $(BIN)/pytest setup ## faults on a running platform: alerts, runbooks as written, users (HEALTHY=60: minutes of healthy releases)
+	$(BIN)/python -m tests.gameday $(if $(HEALTHY),--healthy $(HEALTHY),--hurry $(HURRY) $(if $(FAULTS),--faults $(FAULTS)))
 
 images: | $(UV) ## build every image with docker, podman or buildah (IMAGE_OPTIONS="--device cuda --prefix registry/ratchet --push")
 	$(PYTHON) containers/build.py $(IMAGE_OPTIONS)

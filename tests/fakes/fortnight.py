@@ -6,7 +6,7 @@ approval, a canary, a switch from blue to green. The next candidate waits for a 
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
@@ -123,12 +123,8 @@ class Users:
                 for bound in (*bounds, math.inf):
                     counts[colour][bound] += asked / (1 + (centre / bound) ** 4)
 
-    def edge_counts(self) -> dict[tuple[Colour, str], Mapping[str, int]]:
-        names = {code: name for name, code in edge.CODES.items()}
-        counts: dict[tuple[Colour, str], dict[str, int]] = {}
-        for (colour, release, code), count in self.answered.items():
-            counts.setdefault((colour, release), {})[names[code]] = int(count)
-        return counts
+    def edge_counts(self) -> list[edge.Counted]:
+        return [edge.Counted(*of, int(count)) for of, count in self.answered.items()]
 
     def page(self, colour: Colour) -> str:
         """As vLLM tells it."""

@@ -143,6 +143,7 @@ def _releases(add: Add) -> None:
     verb.add_argument("--to", help="an earlier release id (default: the previous one)")
     verb.add_argument("--reason", default="by hand", help="kept in the ledger")
     verb.add_argument("--dry-run", action="store_true", help="say what it would do, and do nothing")
+    add("reload", verbs.reload_preview, "stop the colour without users and start it anew, its files fetched again")
 
 
 def _models(verb: argparse.ArgumentParser) -> None:

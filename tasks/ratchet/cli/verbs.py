@@ -18,6 +18,7 @@ from ratchet.cli import (
     plan,
     release,
     releases,
+    reload,
     runs,
     show,
     trace,
@@ -223,6 +224,10 @@ def rollback(here: Here, options: argparse.Namespace) -> None:
         f"{outputs.release_id} has the users now, on {outputs.active}; traffic moved in {outputs.switch_seconds:.3f} s"
         + ("" if outputs.recorded else "; the ledger cannot be written now: the event waits for the next command")
     )
+
+
+def reload_preview(here: Here, _options: argparse.Namespace) -> None:
+    reload.reload(here.world, here.console)
 
 
 def _answer(here: Here, options: argparse.Namespace, option: str, word: str) -> None:

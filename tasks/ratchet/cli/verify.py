@@ -27,11 +27,13 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 
 def conclusion(rows: Sequence[Row]) -> str:
-    counts = {standing: sum(row.standing == standing for row in rows) for standing in _STYLES}
+    counts = {standing: sum(row.standing == standing and not row.is_behind for row in rows) for standing in _STYLES}
     if counts["differs"]:
         return f"{counts['differs']} of {len(rows)} differ: what serves is not what the records say"
     if counts["cannot tell"]:
         return f"nothing differs, but {counts['cannot tell']} of {len(rows)} could not be told"
+    if num_behind := sum(row.is_behind for row in rows):
+        return f"what serves is what was approved; {num_behind} aliases are behind, as after a roll-back"
     return f"all {len(rows)} agree: what serves is what was approved"
 
 
