@@ -13,14 +13,33 @@ from functools import cache
 from random import Random
 
 from prometheus_client.metrics_core import Metric
+from tests.fakes import looks
+from tests.fakes.costs import done, run
 from tests.fakes.events import event, sha
-from tests.fakes.pipeline import LINE, WEEK, Pipeline, healthy
+from tests.fakes.pipeline import BUDGET, LINE, WEEK, Pipeline, healthy
 
 from ratchet.clients.airflow import TaskState
 from ratchet.core.releases import Colour, LedgerEvent
 from ratchet.core.rollout import RouterState
 from ratchet.core.verification import Row
-from ratchet.sight import datasets, drills, edge, engines, ledger, production, registry, releases, router, runs, work
+from ratchet.sight import (
+    costs,
+    datasets,
+    drifts,
+    drills,
+    edge,
+    engines,
+    feedback,
+    gpus,
+    ledger,
+    production,
+    quality,
+    registry,
+    releases,
+    router,
+    runs,
+    work,
+)
 
 DAYS = timedelta(days=14)
 MIB = {"finetune": 2140, "evaluate": 1610, "convert": 1490, "stage": 620}
@@ -55,7 +74,7 @@ ANSWER = (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0)
 def slow(end: datetime, at: datetime) -> list[Metric]:
     """What changes with releases and uploads: of two weeks."""
     ago = (end - at) / timedelta(hours=1)
-    return [*_datasets(end, ago), *_work(end, ago), *_releases(ago)]
+    return [*_datasets(end, ago), *_work(end, ago), *_releases(ago), *_looks(ago), *_costs(end, ago)]
 
 
 def quick(end: datetime, at: datetime, users: "Users") -> list[Metric]:
@@ -74,6 +93,8 @@ def quick(end: datetime, at: datetime, users: "Users") -> list[Metric]:
         *production.families(production.ProductionFacts(LINE, [Row(part, "ok", "a", "a", "") for part in parts])),
         *registry.families(registry.RegistryFacts(LINE, {"production": sha(state.active_release)})),
         *_runs(end, ago),
+        *feedback.families(_ratings(ago)),
+        *gpus.families(_gpus(ago)),
         *edge.families(edge.EdgeFacts(LINE, users.edge_counts())),
         *(
             metric
@@ -238,7 +259,38 @@ def _releases(ago: float) -> list[Metric]:
         for name, (low, at) in CHECKS.items()
     ]
     cost = sum(seconds.values()) / 3600 * 2.6
-    return releases.families(releases.ReleaseFacts(LINE, [releases.Judged("PASS", checks)], seconds, "EUR", cost, 5.0))
+    return releases.families(releases.ReleaseFacts(LINE, [releases.Judged("PASS", checks)], seconds, "EUR", cost))
+
+
+def _looks(ago: float) -> list[Metric]:
+    """A look a day at what users ask and are answered. The last day's release is not labelled yet."""
+    day = int(ago // 24)
+    live = "release-2" if ago <= RELEASES[1] else "release-1"
+    look = looks.look(words=0.04 + 0.01 * (day % 3), embedding=0.004 + 0.001 * (day % 2))
+    judged = looks.judged(live, right=95 - day % 4, hits=day % 3, kpi=0.03 + 0.01 * (day % 3))
+    return [
+        *drifts.families(drifts.DriftFacts(LINE, look)),
+        *quality.families(quality.QualityFacts(LINE, judged)),
+    ]
+
+
+def _costs(end: datetime, ago: float) -> list[Metric]:
+    ended = [
+        run(f"release-{index + 1}", done("finetune", 1700.0 + 90 * index), done("gate", 640.0), at=end - hours)
+        for index, hours in enumerate(timedelta(hours=hours) for hours in RELEASES)
+        if hours >= timedelta(hours=ago)
+    ]
+    return costs.families(costs.CostFacts(LINE, ended, end - timedelta(hours=ago), "EUR", BUDGET))
+
+
+def _ratings(ago: float) -> feedback.FeedbackFacts:
+    said = {("release-2", "up"): round(40 - ago / 10), ("release-2", "down"): 3, ("release-1", "up"): 31}
+    return feedback.FeedbackFacts(LINE, said, num_waiting=2 if ago < WAITS else 0)
+
+
+def _gpus(ago: float) -> gpus.GpuFacts:
+    busy = 0.35 + 0.2 * math.sin(ago)
+    return gpus.GpuFacts(LINE, [gpus.Gpu(0, "a GPU", busy, 20e9 + 2e9 * busy, 80e9, 120.0 + 300 * busy, 700.0)])
 
 
 def _runs(end: datetime, ago: float) -> list[Metric]:

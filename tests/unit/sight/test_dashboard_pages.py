@@ -23,7 +23,7 @@ from ratchet.core.errors import TerminalError
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.timeout(300)  # the first test waits for the history
-NAMES = ("pipeline", "serving", "data", "cost")
+NAMES = ("pipeline", "serving", "data", "quality", "cost")
 # What of a page sticks out of its panel or of the window, and which panels or texts of an axis lie over each other.
 CLASHES = """() => {
   const box = e => e.getBoundingClientRect();
