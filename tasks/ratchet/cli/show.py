@@ -14,6 +14,7 @@ from rich.text import Text
 from ratchet.cli.watch import Run
 from ratchet.clients.airflow import Airflow, TaskState
 from ratchet.clients.edge_keys import read_keys
+from ratchet.clients.files import replace_file
 from ratchet.clients.kubernetes_engine import KubernetesVllm
 from ratchet.clients.manifests import last_failure as last_failure_of
 from ratchet.clients.settings import Settings
@@ -26,11 +27,12 @@ from ratchet.core.readable import printable, readable_line
 from ratchet.core.refs import FileRef
 from ratchet.core.releases import production as production_of
 from ratchet.intake.embedding import embedding_of
-from ratchet.intake.settle import ending_of, receipt_of
+from ratchet.intake.settle import as_json, ending_of, told_of
 from ratchet.intake.versions import Added, Refused
 from ratchet.local import platform
 from ratchet.recipes.recipe import Recipe
 from ratchet.validate.contract import Changes, Example, ReasonCount, ValidateOutputs
+from ratchet.validate.page import render
 
 # Two weekly drills were missed, failed or skipped.
 DRILL_OVERDUE_DAYS = 15
@@ -156,8 +158,9 @@ def receipt(world: World, file_name: str, checked: ValidateOutputs, outcome: Add
         compared(checked.changes, embedding_of(json.loads(world.store.read_bytes(checked.receipt))), console)
     page = world.settings.state / "receipts" / f"{checked.receipt.sha256[:12]}.html"
     page.parent.mkdir(parents=True, exist_ok=True)
-    _bring(world, checked.page, page)
-    page.with_suffix(".json").write_bytes(receipt_of(world, file_name, ending_of(file_name, checked, outcome)))
+    came_of_it = told_of(world, file_name, ending_of(file_name, checked, outcome))
+    replace_file(page, render(came_of_it))
+    replace_file(page.with_suffix(".json"), as_json(came_of_it))
     console.print(f"the receipt as a page: {page} (and as .json)", soft_wrap=True)
     if isinstance(outcome, Added):
         version = outcome.version

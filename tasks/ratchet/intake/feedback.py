@@ -15,6 +15,7 @@ from ratchet.core.chat import without_prompt
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import NothingToDo, TerminalError
 from ratchet.core.feedback import Feedback, FeedbackReview, decided_ids, unfinished, waiting
+from ratchet.core.log import log
 from ratchet.intake.versions import is_part_of
 from ratchet.recipes.recipe import Recipe
 from ratchet.serving.feedback.inbox import FeedbackInbox
@@ -81,7 +82,18 @@ class Desk:
         open_claims = unfinished(self.world.feedback(self.recipe.line).records())
         if not (claim or open_claims):
             raise NothingToDo("all of these were accepted before")
-        return [self._finish(one, hand_in) for one in open_claims]
+        handed_in = []
+        for one in open_claims:
+            try:
+                handed_in.append(self._finish(one, hand_in))
+            except TerminalError as error:
+                if claim is None or one.seq == claim.seq:
+                    raise
+                # An older one's file is no reason to leave this one's undecided.
+                log.warning(
+                    "feedback that was accepted before waits again", extra={"ids": one.ids, "reason": str(error)}
+                )
+        return handed_in
 
     def _claim(self, ids: Sequence[str], label: str | None) -> FeedbackReview | None:
         """Say in the journal that these are accepted, with the file that they become."""

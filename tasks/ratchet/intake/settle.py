@@ -9,6 +9,7 @@ from ratchet.core.refs import FileRef
 from ratchet.intake.drop import Drop, Dropped, Outcome
 from ratchet.intake.versions import Added, Refused
 from ratchet.validate.contract import ValidateOutputs
+from ratchet.validate.page import render
 
 RECEIPT_SUFFIX, PAGE_SUFFIX, QUARANTINE_SUFFIX = ".receipt.json", ".receipt.html", ".quarantine.jsonl"
 
@@ -25,9 +26,10 @@ class Ending:
 
 def settle(world: World, drop: Drop, dropped: Dropped, ending: Ending) -> str:
     """Move the file to where it belongs, beside its receipt and its quarantined rows; says where."""
-    beside = {RECEIPT_SUFFIX: receipt_of(world, dropped.name, ending)}
+    told = told_of(world, dropped.name, ending)
+    beside = {RECEIPT_SUFFIX: as_json(told)}
     if ending.checked:
-        beside[PAGE_SUFFIX] = world.store.read_bytes(ending.checked.page)
+        beside[PAGE_SUFFIX] = render(told)
     if ending.checked and ending.checked.num_quarantined:
         beside[QUARANTINE_SUFFIX] = world.store.read_bytes(ending.checked.quarantine)
     return drop.settle(dropped, ending.outcome, f"{dropped.mark}-{dropped.name}", beside)
@@ -44,7 +46,8 @@ def sentence_of(added: Added, file_name: str) -> str:
     if not added.is_new:
         return f"{file_name} adds nothing: version {version.seq} of {version.dataset} holds it already"
     left_out = f"; {version.num_forgotten} rows were left out because they were forgotten" * bool(version.num_forgotten)
-    return f"{file_name} is in version {version.seq} of {version.dataset}, which has {version.num_rows} rows{left_out}"
+    held = f"{file_name} is in version {version.seq} of {version.dataset}, which has {version.num_rows} rows{left_out}"
+    return f"{held}; the next release trains on it"
 
 
 def event_extra(added: Added) -> dict[str, Any]:
@@ -59,10 +62,13 @@ def event_extra(added: Added) -> dict[str, Any]:
     }
 
 
-def receipt_of(world: World, file_name: str, ending: Ending) -> bytes:
-    """As JSON: validate's own receipt, where there is one, with what came of it."""
+def told_of(world: World, file_name: str, ending: Ending) -> dict[str, Any]:
+    """validate's own receipt, where there is one, with what came of it."""
     receipt: FileRef | None = ending.checked.receipt if ending.checked else None
     told = json.loads(world.store.read_bytes(receipt)) if receipt else {"file": file_name}
     version = {**event_extra(ending.added), "is_new": ending.added.is_new} if ending.added else None
-    told |= {"status": ending.outcome.upper(), "sentence": ending.sentence, "version": version}
+    return {**told, "status": ending.outcome.upper(), "sentence": ending.sentence, "version": version}
+
+
+def as_json(told: dict[str, Any]) -> bytes:
     return json.dumps(told, indent=1, ensure_ascii=False).encode()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.fakes.datasets import receipt
 from tests.fakes.records import drill, version
 
 from ratchet.cli import show
@@ -58,12 +59,12 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
             examples=(Example(row=3, text="[red]wee[/]"), Example(row=5, text="x" * 200), Example(row=6)),
         ),
     )
-    told_in = json.dumps({"reasons": [reason.model_dump(mode="json") for reason in reasons]})
+    told_in = receipt(reasons=[reason.model_dump(mode="json") for reason in reasons])
     checked = ValidateOutputs(
         status="ACCEPTED",
         accepted=ref,
         quarantine=ref,
-        receipt=world.store.put_bytes(told_in.encode()),
+        receipt=world.store.put_bytes(told_in),
         page=ref,
         num_read=3,
         num_accepted=2,
@@ -90,7 +91,9 @@ def test_the_rejected_rows_are_the_owners_alone_to_read(world: World) -> None:
     assert shown[:2] == ["row 2, 4", "row 3 (also 6): [red]wee[/]"]
     (for_machines,) = (world.settings.state / "receipts").glob("*.json")
     assert json.loads(for_machines.read_bytes())["version"]["rows_sha256"] == made.rows.sha256
-    assert for_machines.with_suffix(".html").is_file()
+    page = for_machines.with_suffix(".html").read_text("utf-8")
+    assert "the next release trains on it.</b>" in page
+    assert made.rows.sha256 in page
     assert shown[2].endswith("x…")
 
 

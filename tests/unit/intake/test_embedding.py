@@ -13,7 +13,6 @@ from ratchet.core.drift import EMBEDDING, Distance
 from ratchet.intake.embedding import embedding_of, with_embedding
 from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import add_version
-from ratchet.validate.contract import ValidateOutputs
 
 SIDE = {"num_rows": 60, "num_labels": 2, "median_length": 20.0, "p95_length": 40.0}
 CHANGES = {
@@ -29,24 +28,11 @@ def world(tmp_path: Path) -> World:
     return World(Settings(root=tmp_path), tmp_path / "work")
 
 
-def checked_with(world: World, changes: dict[str, Any] | None) -> ValidateOutputs:
-    _, checked = looked_at(world, ["a"], changes=changes)
-    whole = {
-        **json.loads(world.store.read_bytes(checked.receipt)),
-        **dict.fromkeys(("num_read", "num_accepted", "num_quarantined", "num_redacted", "num_warned"), 1),
-        **{"num_labels": 0, "labels": [], "reasons": [], "refusals": [], "upload": {"sha256": "ab" * 32, "bytes": 1}},
-        "columns": {"text": "text", "label": "label", "quality_score": None},
-        "accepted": {"sha256": "ab" * 32},
-        "quarantine": {"sha256": "ab" * 32},
-    }
-    return checked.model_copy(update={"receipt": world.store.put_bytes(json.dumps(whole).encode())})
-
-
 @pytest.mark.parametrize(("distance", "told"), [(0.08, True), (0.004, False)])
 def test_the_receipt_and_its_page_tell_it_whether_or_not_it_drifted(world: World, distance: float, told: bool) -> None:
     found = Distance(distance=distance, limit=0.005)
 
-    joined = with_embedding(world.store, checked_with(world, CHANGES), found)
+    joined = with_embedding(world.store, looked_at(world, ["a"], changes=CHANGES)[1], found)
 
     assert embedding_of(json.loads(world.store.read_bytes(joined.receipt))) == found
     page = world.store.read_bytes(joined.page).decode()
@@ -60,14 +46,16 @@ def test_the_receipt_and_its_page_tell_it_whether_or_not_it_drifted(world: World
 def test_without_something_to_compare_the_receipt_stays_as_it_is(
     world: World, changes: dict[str, Any] | None, found: Distance | None
 ) -> None:
-    checked = checked_with(world, changes)
+    checked = looked_at(world, ["a"], changes=changes)[1]
 
     assert with_embedding(world.store, checked, found) == checked
 
 
 def test_what_was_told_is_usual_for_the_next_upload(world: World) -> None:
     inputs, _ = looked_at(world, ["a"])
-    joined = with_embedding(world.store, checked_with(world, CHANGES), Distance(distance=0.003, limit=0.005))
+    joined = with_embedding(
+        world.store, looked_at(world, ["a"], changes=CHANGES)[1], Distance(distance=0.003, limit=0.005)
+    )
 
     add_version(world, DATASET, inputs, joined, MIA)
 

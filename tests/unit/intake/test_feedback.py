@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.fakes.datasets import DATASET, MIA, as_lines, newest, row, texts_of
 from tests.fakes.events import event
@@ -232,6 +232,7 @@ DOINGS = st.lists(
 
 
 @given(doings=DOINGS)
+@example(doings=[("send", 1), ("send", 2), ("send", 3), ("die", 1), ("refuse", 2), ("accept", 3)])
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_feedback_is_in_the_dataset_that_nobody_accepted_and_none_twice(
     tmp_path_factory: pytest.TempPathFactory, doings: list[tuple[str, int]]
