@@ -74,7 +74,7 @@ ANSWER = (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0)
 def slow(end: datetime, at: datetime) -> list[Metric]:
     """What changes with releases and uploads: of two weeks."""
     ago = (end - at) / timedelta(hours=1)
-    return [*_datasets(end, ago), *_work(end, ago), *_releases(ago), *_looks(ago), *_costs(end, ago)]
+    return [*_datasets(end, ago), *_work(end, ago), *_releases(ago), *_looks(end, ago), *_costs(end, ago)]
 
 
 def quick(end: datetime, at: datetime, users: "Users") -> list[Metric]:
@@ -262,15 +262,16 @@ def _releases(ago: float) -> list[Metric]:
     return releases.families(releases.ReleaseFacts(LINE, [releases.Judged("PASS", checks)], seconds, "EUR", cost))
 
 
-def _looks(ago: float) -> list[Metric]:
+def _looks(end: datetime, ago: float) -> list[Metric]:
     """A look a day at what users ask and are answered. The last day's release is not labelled yet."""
     day = int(ago // 24)
     live = "release-2" if ago <= RELEASES[1] else "release-1"
     look = looks.look(words=0.04 + 0.01 * (day % 3), embedding=0.004 + 0.001 * (day % 2))
+    at = {"at": end - timedelta(days=day + 1) + timedelta(hours=20)}
     judged = looks.judged(live, right=95 - day % 4, hits=day % 3, kpi=0.03 + 0.01 * (day % 3))
     return [
-        *drifts.families(drifts.DriftFacts(LINE, look)),
-        *quality.families(quality.QualityFacts(LINE, judged)),
+        *drifts.families(drifts.DriftFacts(LINE, look.model_copy(update=at))),
+        *quality.families(quality.QualityFacts(LINE, judged.model_copy(update=at))),
     ]
 
 
