@@ -280,7 +280,8 @@ def test_a_kpi_is_asked_of_the_release_and_of_a_week_with_the_key(world: World) 
     with answering(telling("0.25")) as (url, asked):
         outputs = looked(with_prometheus(world, url), kpis=(REOPENED,))
 
-    assert asked == [({"query": 'reopened{release="b"}[7d]'}, "Bearer a-key")]
+    ((sent, key),) = asked
+    assert (sent["query"], key) == ('reopened{release="b"}[7d]', "Bearer a-key")
     assert outputs.worse == ("KPI reopened",)
     assert last(world).kpis[0].value == 0.25
 
@@ -306,7 +307,13 @@ def test_without_a_prometheus_no_kpi_is_asked_for_and_the_log_says_so(
     ("status", "body", "error", "exit_code", "says"),
     [
         (503, {}, PrometheusAway, EXIT_TRANSIENT, "status 503"),
-        (400, {"error": "secret"}, NoNumber, EXIT_TERMINAL, "does not take the query"),
+        (
+            400,
+            {"status": "error", "errorType": "bad_data", "error": "secret"},
+            NoNumber,
+            EXIT_TERMINAL,
+            "does not take the query",
+        ),
         (401, {}, NoNumber, EXIT_TERMINAL, "wants a key"),
         (200, ["ok"], PrometheusAway, EXIT_TRANSIENT, "not as Prometheus does"),
         (200, telling("1", "2")("", {})[1], NoNumber, EXIT_TERMINAL, "expected one number, got 2"),
