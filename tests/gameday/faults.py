@@ -56,7 +56,7 @@ FAULTS = (
     ),
     Fault(
         "two broken files in the drop folder",
-        *("RatchetRunFails", "run-fails", (4,)),
+        *("RatchetRunFails", "run-fails", (5,)),
         inject=injections.drop_two_broken_files,
         by_hand=injections.drop_a_mended_file,
     ),
