@@ -15,7 +15,7 @@ import yaml
 from tests.fakes.web import web_server
 from tests.gameday.hurry import hurried_rules, hurried_scraping, hurried_waits
 from tests.gameday.place import LINE
-from tests.prometheus import tool
+from tests.prometheus import address, tool
 from tests.unit.sight import test_alertmanager as manager
 from tests.unit.sight import test_prometheus as prometheus
 from tests.unit.sight.test_alerts import RULES
@@ -128,7 +128,7 @@ def _prometheus(folder: Path, exporter_port: int, alertmanager: str, times: floa
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stderr=log)
         try:
-            yield f"http://{prometheus._address(process, folder / 'log')}"
+            yield f"http://{address(process, folder / 'log')}"
         finally:
             process.terminate()
             process.wait(30)
