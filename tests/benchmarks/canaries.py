@@ -57,7 +57,7 @@ class Chain:
             if task.data:
                 self.world.store.put_file(ROOT / "quality_gates" / "tasks" / f"{task.name}.jsonl")
         base = ensure_base(self.settings, self.world, recipe, print)
-        upload = {**recipe.validating(self._sample()), "file_name": "sample.csv"}
+        upload = {**recipe.validating(self._sample(), base), "file_name": "sample.csv"}
         checked = self.do("validate", ValidateInputs.model_validate(upload))
         data = self.do("prepare", PrepareInputs.model_validate(recipe.preparing(checked.accepted, base)))
         tuning = {"train": data.train, "validation": data.validation, "method": recipe.method}
