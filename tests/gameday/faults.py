@@ -107,7 +107,7 @@ FAULTS = (
     Fault(
         "a byte of the served model changes on the disk",
         *("RatchetMonitorRed", "monitor", ("served files",)),
-        when=injections.both_answer,
+        when=injections.both_had_users,
         inject=injections.change_a_served_byte,
         fills=EARLIER,
         by_hand=injections.look_until_green,
@@ -116,7 +116,7 @@ FAULTS = (
     Fault(
         "the engine with the users hangs, and nothing is previous",
         *("RatchetRequestsFail", "requests-fail", (2, 4)),
-        when=injections.both_answer,
+        when=injections.both_had_users,
         inject=active_engine(signal.SIGSTOP),
         fills=EARLIER,
         alongside=WHILE_AN_ENGINE_STARTS,

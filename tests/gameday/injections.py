@@ -47,6 +47,13 @@ def the_stand_in_has_users(place: Place) -> None:
     assert place.state.active_release == stand_in.NAME
 
 
+def both_had_users(place: Place) -> None:
+    """So that there is an earlier release, in a day without the faults before this one too."""
+    both_answer(place)
+    if len(production_history(place.world.ledger(LINE).events())) == 1:
+        stand_in.promote(place)
+
+
 def kill_the_candidate_in_its_canary(place: Place) -> None:
     with ThreadPoolExecutor(1) as promotion:
         outputs = promotion.submit(stand_in.promote, place, canary=True)
