@@ -6,12 +6,11 @@ KPIs. Skipped, and green, while none of it is known; `tell` is while nothing is 
 truth proves that fewer answers are right than the gate measured (docs/quality.md).
 """
 
-from datetime import timedelta
-
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from ratchet.clients.settings import load
 from ratchet.orchestration.endings import TOLD_WHEN_IT_FAILS
+from ratchet.orchestration.heads import timed
 from ratchet.orchestration.operator import step_task
 from ratchet.orchestration.quality import AskForRelease, TellQuality
 from ratchet.recipes.catalogue import load_recipe
@@ -22,21 +21,10 @@ SETTINGS = load()
 
 def quality(recipe: Recipe) -> DAG:
     with DAG(
-        dag_id=f"quality_{recipe.line}",
+        **timed(recipe, "quality", recipe.quality_schedule, retry_minutes=2, timeout_minutes=30),
         description=f"Judges what {recipe.line} answers by what became of it.",
         doc_md=__doc__,
-        schedule=CronTriggerTimetable(recipe.quality_schedule, timezone="UTC"),
-        # No start date: with one, Airflow would start a run for the last day as soon as the DAG is there.
-        catchup=False,
-        max_active_runs=1,
-        tags=["ratchet", "quality", recipe.line],
         **TOLD_WHEN_IT_FAILS,
-        default_args={
-            "owner": recipe.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=2),
-            "execution_timeout": timedelta(minutes=30),
-        },
     ) as dag:
         look = step_task(
             recipe,

@@ -2,7 +2,6 @@
 
 import logging
 from collections import defaultdict
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,21 +9,9 @@ import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from tests.fakes.looks import judged
 
-from ratchet.clients.settings import CONFIG_VARIABLE, load
 from ratchet.clients.world import World
 from ratchet.core.quality import Quality
 from ratchet.orchestration.quality import AskForRelease, TellQuality
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    config = tmp_path / "ratchet.toml"
-    config.write_text(f'root = "{ROOT}"\nstate_dir = "{tmp_path}/state"\n', "utf-8")
-    monkeypatch.setenv(CONFIG_VARIABLE, str(config))
-    settings = load()
-    return World(settings, settings.scratch)
 
 
 def recorded(world: World, look: Quality) -> int:
