@@ -8,7 +8,7 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 from tests.fakes.fortnight import Users, moments, quick, slow
-from tests.prometheus import address, tool
+from tests.prometheus import prometheus, tool
 
 from ratchet.sight.arguments import NAMES
 
@@ -39,19 +39,9 @@ def remembering(folder: Path, told: Iterable[tuple[datetime, list[Metric]]]) -> 
         file.write("# EOF\n")
     # One block: with many, promtool reads the whole text for each.
     _run(tool("promtool"), "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=744h", text, data)
-    config = folder / "prometheus.yml"
-    config.write_text("scrape_configs: []\n")
-    command = [
-        *(tool("prometheus"), "--config.file", config, "--storage.tsdb.path", data),
-        *("--storage.tsdb.retention.time", "60d", "--web.listen-address", "127.0.0.1:0"),
-    ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
-        try:
-            yield f"http://{address(process, folder / 'log')}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    with prometheus(folder, "--storage.tsdb.retention.time=60d") as url:
+        yield url
 
 
 def _lines(told: Iterable[tuple[datetime, list[Metric]]]) -> Iterator[str]:

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -27,8 +29,23 @@ def tool(name: str) -> Path:
     return unpacked / "usr" / "bin" / name
 
 
-def address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Where a Prometheus that was just started answers, once it does. Raises RuntimeError after a minute."""
+@contextmanager
+def prometheus(folder: Path, *options: str) -> Iterator[str]:
+    """Its address, once it answers; <folder> has prometheus.yml and data. Raises RuntimeError after a minute."""
+    command = [
+        *(tool("prometheus"), "--config.file", folder / "prometheus.yml", "--storage.tsdb.path", folder / "data"),
+        *("--web.listen-address", "127.0.0.1:0", "--log.level", "info", *options),
+    ]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stderr=log)
+        try:
+            yield f"http://{_address(process, folder / 'log')}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
     deadline = time.monotonic() + 60.0
     while "Server is ready" not in (said := log.read_text()):
         if process.poll() is not None or time.monotonic() > deadline:

@@ -1,6 +1,5 @@
 """Debian's Prometheus and Alertmanager beside the platform, and each alert with when it came and when it went."""
 
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ import yaml
 from tests.fakes.web import web_server
 from tests.gameday.hurry import hurried_rules, hurried_scraping, hurried_waits
 from tests.gameday.place import LINE
-from tests.prometheus import address, tool
+from tests.prometheus import prometheus as started
 from tests.unit.sight import test_alertmanager as manager
 from tests.unit.sight import test_prometheus as prometheus
 from tests.unit.sight.test_alerts import RULES
@@ -121,17 +120,8 @@ def _prometheus(folder: Path, exporter_port: int, alertmanager: str, times: floa
     config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]}
     config["rule_files"] = [str(_rules(file, folder, times)) for file in RULES]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
-    command = [
-        *(tool("prometheus"), "--config.file", folder / "prometheus.yml", "--storage.tsdb.path", folder / "data"),
-        *("--web.listen-address", "127.0.0.1:0", "--log.level", "info"),
-    ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
-        try:
-            yield f"http://{address(process, folder / 'log')}"
-        finally:
-            process.terminate()
-            process.wait(30)
+    with started(folder) as url:
+        yield url
 
 
 def _rules(file: Path, folder: Path, times: float) -> Path:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import httpx
 import yaml
 from prometheus_client.metrics_core import Metric
 from tests.fakes.pipeline import healthy, troubled
-from tests.prometheus import address, tool
+from tests.prometheus import prometheus as started
 from tests.unit.sight.test_alerts import ALERTS, RULES
 
 from ratchet.sight.collector import Source
@@ -71,17 +70,8 @@ def prometheus(folder: Path, exporter_port: int) -> Iterator[Prometheus]:
     config["global"] = {"scrape_interval": "2s", "evaluation_interval": "500ms"}
     config["rule_files"] = [str(_judged_at_once(file, folder)) for file in RULES]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    command = [
-        *(tool("prometheus"), "--config.file", folder / "prometheus.yml", "--storage.tsdb.path", folder / "data"),
-        *("--web.listen-address", "127.0.0.1:0", "--log.level", "info"),
-    ]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stderr=log)
-        try:
-            yield Prometheus(f"http://{address(process, folder / 'log')}")
-        finally:
-            process.terminate()
-            process.wait(30)
+    with started(folder) as url:
+        yield Prometheus(url)
 
 
 def _judged_at_once(file: Path, folder: Path) -> Path:
