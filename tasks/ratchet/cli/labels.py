@@ -54,7 +54,8 @@ def take(here: Here, options: Namespace) -> None:
     here.console.print(
         f"{len(read)} labels are kept. Of all that are, {len(known)} are of answers that are kept too "
         f"([edge] capture_share, capture_days): {right} of these answers are right. The DAG quality_{here.recipe.line} "
-        "compares them with what the gate measured (docs/quality.md)"
+        "compares them with what the gate measured (docs/quality.md)",
+        markup=False,  # it has brackets
     )
 
 

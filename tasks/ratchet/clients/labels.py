@@ -21,7 +21,7 @@ def labels(folder: Path) -> dict[str, str]:
 
 def _in(path: Path) -> Iterator[tuple[str, str]]:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_bytes().splitlines()  # bytes: text also splits at U+2028, which labels may have
     except FileNotFoundError:  # its time was over just now
         return
     for line in lines:

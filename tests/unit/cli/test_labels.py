@@ -48,6 +48,12 @@ def test_a_file_says_by_an_answers_id_or_its_requests_what_it_should_have_been(
     assert labels(settings.labels_dir) == {"r1": "refund", "r2": "lost_card"}
 
 
+def test_a_label_with_a_line_separator_of_unicode_is_kept_and_so_is_the_next(settings: Settings) -> None:
+    take(settings, "truth.csv", "request_id,label\nr1,re\u2028fund\nr2,lost_card\n")
+
+    assert labels(settings.labels_dir) == {"r1": "re\u2028fund", "r2": "lost_card"}
+
+
 def test_it_is_told_how_many_are_of_answers_that_are_kept_and_how_many_of_these_are_right(settings: Settings) -> None:
     for request_id, answer in (("r1", "refund"), ("r2", "refund"), ("r3", "refund")):
         record = {"request_id": request_id, "prompt": "where", "answer": [answer], "release": "a"}
@@ -56,7 +62,7 @@ def test_it_is_told_how_many_are_of_answers_that_are_kept_and_how_many_of_these_
     told = take(settings, "truth.csv", "request_id,label\nr1,refund\nr2,lost_card\nr9,refund\n")
 
     assert told.startswith("3 labels are kept. Of all that are, 2 are of answers that are kept too")
-    assert "1 of these answers are right" in told
+    assert "([edge] capture_share, capture_days): 1 of these answers are right" in told
 
 
 def test_labels_are_their_owners_redacted_and_forgotten_with_what_users_said(settings: Settings) -> None:

@@ -41,6 +41,13 @@ def post(answers: AnswersLog, content: bytes) -> int:
     return asyncio.run(ask()).status_code
 
 
+def test_an_id_with_a_line_separator_of_unicode_costs_nobodys_answer(tmp_path: Path) -> None:
+    odd = json.dumps({**ANSWER, "request_id": "a\u2028b"}, ensure_ascii=False).encode() + b"\n"
+
+    assert post(AnswersLog(tmp_path), odd + lines(ANSWER)) == 204
+    assert (tmp_path / "access.log").read_bytes() == odd + lines(ANSWER)
+
+
 @pytest.mark.parametrize(
     "other",
     [
