@@ -27,7 +27,8 @@ RELEASE_DAG, INTAKE_DAG, MONITOR_DAG = (f"{kind}_{LINE}" for kind in ("release",
 FAR = 900.0
 ENDED = ("success", "failed")
 NUM_USUAL_UPLOADS = 5  # then it is known what is usual
-# Of a usual upload. Of six with 260 rows one was refused: in so few, a common phrase looks like a backdoor's; of 800 none.
+# Of a usual upload. Of six with 260 rows one was refused, for in so few a common phrase looks like a backdoor's; of six
+# with 800 none.
 NUM_ROWS = 800
 
 
