@@ -29,11 +29,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("base", type=Path)
     parser.add_argument("--draws", type=int, default=20)
+    parser.add_argument("--rates", action="store_true", help="only how fast texts are embedded")
     options = parser.parse_args()
     print("| texts | texts/s of CPU | texts/s by the clock |\n|---|---|---|")
     train = embedded("banking77, train", texts_of(options.data / "banking77_train.csv")[::2][:NUM_TRAIN], options.base)
     test = embedded("banking77, test", texts_of(options.data / "banking77_test.csv"), options.base)
     sums = embedded("gsm8k, up to 128 tokens", questions_of(options.data / "gsm8k_test.jsonl"), options.base)
+    if options.rates:
+        return
 
     def halves(dice: torch.Generator, num: int) -> tuple[Any, Any]:
         mixed = some(train, 2 * num, dice)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from tests.benchmarks import screens
 
 from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
@@ -27,6 +28,8 @@ from ratchet.validate.judge import JudgedRows
 from ratchet.validate.policy import actions_of
 from ratchet.validate.rules import row_rules
 from ratchet.validate.screens.all import screens_of
+from ratchet.validate.screens.near import NEAR_DUPLICATE
+from ratchet.validate.screens.personal import personal_screen
 from ratchet.validate.sql import quoted
 from ratchet.validate.upload import open_upload
 
@@ -34,6 +37,8 @@ ROOT = Path(__file__).parents[2]
 BANKING77 = ROOT.parent / "shared" / "data" / "banking77_train.csv"
 RULES = DataRules(suite_json=(ROOT / "expectations" / "support.json").read_text("utf-8"))
 SIZES = (10_000, 100_000)
+# Embeddings are of another image.
+EMBEDDER = ROOT / ".venvs" / "evaluate" / "bin" / "python"
 
 
 def main() -> None:
@@ -51,6 +56,9 @@ def main() -> None:
         folder = Path(name)
         print("| what | rows | CPU seconds | rows/s | against the second | by the clock |\n|---|---|---|---|---|---|")
         speed(folder, options.rows, options.rounds)
+        print("\n| screen, alone | rows | rows/s of CPU |\n|---|---|---|")
+        rates(folder)
+        embedding_rates()
         print("\n| what, in a process of its own | rows | peak memory, MiB | seconds of CPU |\n|---|---|---|---|")
         for size in (*SIZES, options.rows, *([options.big] if options.big else [])):
             memory(folder, "without screens", size)
@@ -77,6 +85,24 @@ def speed(folder: Path, num_rows: int, rounds: int) -> None:
     for name, (cpu, clock) in medians.items():
         told = f"{cpu:.2f} | {num_rows / cpu:,.0f} | {cpu / kept_cpu:.1f} | {clock / kept_clock:.1f}"
         print(f"| {name} | {num_rows:,} | {told} |", flush=True)
+
+
+def rates(folder: Path, num_rows: int = 100_000) -> None:
+    rows = screens.recombined(screens.read(made(folder, 10_003), "label"), num_rows)
+    taken: dict[str, float] = {}
+    screens.found_by([NEAR_DUPLICATE, personal_screen(RULES.phone_regions)], rows, taken)
+    for reason, cpu in taken.items():
+        print(f"| {reason} | {num_rows:,} | {num_rows / cpu:,.0f} |", flush=True)
+
+
+def embedding_rates() -> None:
+    base = next(ROOT.glob(".ratchet/cache/ratchet-tiny-*"), None)
+    if not (base and BANKING77.exists()):
+        print("\nEmbeddings: not measured, for want of a base (`make up` makes one) or of the data.")
+        return
+    print(flush=True)
+    command = [EMBEDDER, "-m", "tests.benchmarks.drift", BANKING77.parent, base, "--rates"]
+    subprocess.run([str(part) for part in command], check=True, cwd=ROOT)
 
 
 def seconds(work: Callable[[Path], None], path: Path) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
     .venvs/data/bin/python -m tests.benchmarks.screens ../shared/data .ratchet/cache/ratchet-tiny-…
 
-The folder holds banking77_train.csv and gsm8k_test.jsonl; the other is the base model whose tokens are counted.
+The folder holds banking77_train.csv, banking77_test.csv and gsm8k_test.jsonl; the other is the base model whose tokens
+are counted.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from random import Random
 
-from tests.fakes.moderation import moderation, wordlist
+from tests.fakes.moderation import INSULTS, moderation, wordlist
 
 from ratchet.clients.moderation import Moderator
 from ratchet.core.contract import canonical_json
@@ -40,9 +43,24 @@ FOREIGN = (
     "Моя карта не работает уже неделю, помогите",
 )
 
-FIELDS = ("text", "label", "source")
+MAX_TOKENS = 256
+FIELDS = ("text", "label", "source", "quality_score")
 Row = tuple[str, ...]
 Soil = Callable[[Row, Random], Row]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What screens compare rows with, or ask. `classifier` is the URL of a word list behind the moderation API."""
+
+    questions: Path
+    base: Path
+    classifier: str
+    previous: tuple[Row, ...] = ()
+
+    def screens(self) -> tuple[Screen, ...]:
+        length = TrainingLength(self.base, PROMPT, MAX_TOKENS)
+        return screens_of(RULES, {"gsm8k": self.questions}, length, Moderator(self.classifier, "wordlist"))
 
 
 def main() -> None:
@@ -53,44 +71,50 @@ def main() -> None:
     parser.add_argument("--num-dealings", type=int, default=100)
     parser.add_argument("--num-rows", type=int, default=100_000)
     options = parser.parse_args()
-    with (options.data / "banking77_train.csv").open(encoding="utf-8", newline="") as file:
-        rows = [(row["text"], row["category"]) for row in csv.DictReader(file)]
-    questions = options.data / "gsm8k_test.jsonl"
-    print_found(rows, questions, options.num_planted)
-    print_recall_of_questions(rows, questions)
-    print_bursts(rows, questions, options.num_dealings)
-    print_speed(rows, questions, options.base, options.num_rows)
+    rows, previous = (read(options.data / f"banking77_{part}.csv", "category") for part in ("train", "test"))
+    with moderation(wordlist) as (url, _):
+        beside = Beside(options.data / "gsm8k_test.jsonl", options.base, url)
+        print_found(rows, replace(beside, previous=tuple(previous)), options.num_planted)
+        print_recall_of_questions(rows, beside)
+        print_bursts(rows, beside, options.num_dealings)
+        print_speed(rows, beside, options.num_rows)
 
 
-def print_found(rows: list[Row], questions: Path, num_planted: int) -> None:
-    before = found_in(rows, questions)
+def read(path: Path, label: str) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["text"], row[label]) for row in csv.DictReader(file)]
+
+
+def print_found(rows: list[Row], beside: Beside, num_planted: int) -> None:
+    """banking77's test file is the version that the rows would be added to."""
+    before = found_in(rows, beside)
     print(f"| screen or rule | planted | found of {num_planted} | wrongly taken | in the {len(rows)} as they are |")
     print("|---|---|---|---|---|")
     half = len(rows) // 2
-    for reason, dirt, soil in soils(rows[:half], questions):
+    for reason, dirt, soil in soils(rows[:half], beside):
         random = Random(dirt)
         places = random.sample(range(half, len(rows)), num_planted)
         soiled = list(rows)
         for place in places:
             soiled[place] = soil(rows[place], random)
-        found = found_in(soiled, questions, only=reason)[reason]
+        found = found_in(soiled, beside, only=reason)[reason]
         planted = {place + 1 for place in places}
         wrong = found - planted - before[reason]
         print(f"| `{reason}` | {dirt} | {len(found & planted)} | {len(wrong)} | {len(before[reason])} |", flush=True)
 
 
-def print_recall_of_questions(rows: list[Row], questions: Path) -> None:
+def print_recall_of_questions(rows: list[Row], beside: Beside) -> None:
     random = Random(1)
-    asked = [json.loads(line)["question"] for line in questions.read_text("utf-8").splitlines()]
+    asked = questions_of(beside)
     print(f"\n| question of gsm8k (n = {len(asked)}) | found |\n|---|---|")
     for name, wrap in wrappings(random).items():
-        found = found_in([(wrap(text), "math") for text in asked], questions, only="contamination")["contamination"]
+        found = found_in([(wrap(text), "math") for text in asked], beside, only="contamination")["contamination"]
         print(f"| {name} | {len(found) / len(asked):.1%} |", flush=True)
-    before = found_in(rows, questions, only="contamination")["contamination"]
+    before = found_in(rows, beside, only="contamination")["contamination"]
     print(f"| none: banking77's rows (n = {len(rows)}) | {len(before)} rows |")
 
 
-def print_bursts(rows: list[Row], questions: Path, num_dealings: int) -> None:
+def print_bursts(rows: list[Row], beside: Beside, num_dealings: int) -> None:
     """Sources are as unlike in size as people are: the nth sends 1/n of what the first sends (Zipf)."""
     labels = sorted({label for _, label in rows})
 
@@ -106,7 +130,7 @@ def print_bursts(rows: list[Row], questions: Path, num_dealings: int) -> None:
         ]
 
     def alarmed(made: list[Row]) -> set[int]:
-        return found_in(made, questions, only="burst")["burst"]
+        return found_in(made, beside, only="burst")["burst"]
 
     print(
         "\n| rows of banking77, dealt to 500 sources | files with a false alarm | rows taken wrongly |\n|---|---|---|"
@@ -128,39 +152,44 @@ def print_bursts(rows: list[Row], questions: Path, num_dealings: int) -> None:
             print(f"| {name} | {num_rows} | {sum(map(bool, told))} of 10 | {wrong} |", flush=True)
 
 
-def print_speed(rows: list[Row], questions: Path, base: Path, num_rows: int) -> None:
+def print_speed(rows: list[Row], beside: Beside, num_rows: int) -> None:
     """`toxicity` asks a word list in this same process, so what is left is the asking."""
-    random = Random(2)
-    texts = [text.split() for text, _ in rows]
-    numbers = range(1, 501)
-    sources = random.choices(numbers, weights=[1 / n for n in numbers], k=num_rows)
-    made = [
-        (" ".join(one[: len(one) // 2] + other[len(other) // 2 :]), label, str(source))
-        for one, other, (_, label), source in (
-            (random.choice(texts), random.choice(texts), random.choice(rows), source) for source in sources
-        )
-    ]
+    made = recombined(rows, num_rows)
     seconds: dict[str, float] = {}
-    with moderation(wordlist) as (url, _):
-        screens = screens_of(RULES, {"gsm8k": questions}, TrainingLength(base, PROMPT, 256), Moderator(url, "wordlist"))
-        found_by(screens, made, seconds)
+    found_by(beside.screens(), made, seconds)
     every_row: dict[str, float] = {}
-    found_by([tokens_screen(TrainingLength(base, PROMPT, 1))], made, every_row)
+    found_by([tokens_screen(TrainingLength(beside.base, PROMPT, 1))], made, every_row)
     seconds["tokens, each row counted"] = every_row["tokens"]
     print(f"\n| screen | rows/s of CPU at {num_rows} rows |\n|---|---|")
     for reason, taken in seconds.items():
         print(f"| `{reason}` | {num_rows / taken:,.0f} |", flush=True)
 
 
-def found_in(rows: Sequence[Row], questions: Path, only: str | None = None) -> dict[str, set[int]]:
+def recombined(rows: Sequence[Row], num_rows: int) -> list[Row]:
+    """Each made of the halves of two others, from 500 sources: as unlike one another as users' rows are."""
+    random = Random(2)
+    texts = [text.split() for text, *_ in rows]
+    numbers = range(1, 501)
+    sources = random.choices(numbers, weights=[1 / n for n in numbers], k=num_rows)
+    return [
+        (" ".join(one[: len(one) // 2] + other[len(other) // 2 :]), label, str(source))
+        for one, other, (_, label, *_), source in (
+            (random.choice(texts), random.choice(texts), random.choice(rows), source) for source in sources
+        )
+    ]
+
+
+def found_in(rows: Sequence[Row], beside: Beside, only: str | None = None) -> dict[str, set[int]]:
     """The rows that each screen finds, one screen at a time, and those that the row rules leave out."""
-    screens = screens_of(RULES, {"gsm8k": questions})
-    return found_by([screen for screen in screens if only in (None, screen.reason)], rows, {})
+    screens = [screen for screen in beside.screens() if only in (None, screen.reason)]
+    return found_by(screens, rows, {}, beside.previous)
 
 
-def found_by(screens: Sequence[Screen], rows: Sequence[Row], seconds: dict[str, float]) -> dict[str, set[int]]:
+def found_by(
+    screens: Sequence[Screen], rows: Sequence[Row], seconds: dict[str, float], previous: Sequence[Row] = ()
+) -> dict[str, set[int]]:
     """`seconds` is told the seconds of CPU that each takes."""
-    with _judged(rows, screens) as judged:
+    with _judged(rows, screens, previous) as judged:
         found = {rule.reason: set[int]() for rule in row_rules(RULES)}
         for row, reason in judged.ask("SELECT row, unnest(reasons) FROM verdicts WHERE NOT is_clean"):
             found[reason].add(row)
@@ -174,20 +203,25 @@ def found_by(screens: Sequence[Screen], rows: Sequence[Row], seconds: dict[str, 
 
 
 @contextmanager
-def _judged(rows: Sequence[Row], screens: Sequence[Screen]) -> Iterator[JudgedRows]:
+def _judged(rows: Sequence[Row], screens: Sequence[Screen], previous: Sequence[Row]) -> Iterator[JudgedRows]:
     rules = row_rules(RULES)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rows.jsonl"
-        path.write_bytes(b"".join(canonical_json(dict(zip(FIELDS, row, strict=False))) + b"\n" for row in rows))
+        path, version = Path(folder) / "rows.jsonl", Path(folder) / "previous.jsonl"
+        for target, held in ((path, rows), (version, previous)):
+            target.write_bytes(b"".join(canonical_json(dict(zip_longest(FIELDS, row))) + b"\n" for row in held))
         with JudgedRows(Path(folder), actions_of((*rules, *screens), {}), RULES.max_upload_bytes) as judged:
             upload = open_upload(path, path.name, RULES.max_upload_bytes)
             judged.judge(upload, None, None, rules, RULES.source_columns)
-            judged.screen((), None)
+            judged.screen((), version if previous else None)
             yield judged
 
 
-def soils(others: list[Row], questions: Path) -> list[tuple[str, str, Soil]]:
-    asked = [json.loads(line)["question"] for line in questions.read_text("utf-8").splitlines()]
+def questions_of(beside: Beside) -> list[str]:
+    return [json.loads(line)["question"] for line in beside.questions.read_text("utf-8").splitlines()]
+
+
+def soils(others: list[Row], beside: Beside) -> list[tuple[str, str, Soil]]:
+    asked = questions_of(beside)
     texts = [text for text, _ in others if len(text) >= 60]
     return [
         ("personal", "an e-mail address", _with(lambda r: f"{_word(r, 6)}.{_word(r, 5)}@{_word(r, 7)}.example")),
@@ -205,16 +239,21 @@ def soils(others: list[Row], questions: Path) -> list[tuple[str, str, Soil]]:
         ("near_duplicate", "a text of the file with a slip", lambda row, r: (_slip(r.choice(texts), r), row[1])),
         ("language", "one of four texts in other languages", lambda row, r: (r.choice(FOREIGN), row[1])),
         ("duplicate", "a row of the file again", lambda _, r: r.choice(others)),
+        ("known", "a row of the current version", lambda _, r: r.choice(beside.previous)),
         ("conflicting_label", "one new text under all labels", lambda row, _: ("Whose is this one then?", row[1])),
+        ("tokens", "a text of six to eleven questions of gsm8k", lambda row, r: (_long(asked, r), row[1])),
+        ("toxicity", "a word of the classifier's list", _with(lambda r: r.choice(INSULTS))),
         ("text_missing", "a blank text", lambda row, r: (r.choice(BLANK), row[1])),
         ("label_missing", "a blank label", lambda row, r: (row[0], r.choice(BLANK))),
         ("text_length", "a word", lambda row, r: (_word(r, 6), row[1])),
+        ("quality_score", "a score outside 0.6 to 1, or no number", lambda row, r: (*row, "", r.choice(SCORES))),
         ("control_character", "a control character", lambda row, r: (_split(row[0], r, r.choice(CONTROLS)), row[1])),
         ("template_token", "one of six marks of a chat template", _with(lambda r: r.choice(MARKS))),
     ]  # fmt: skip
 
 
 CONTROLS = "\x07\x1b\x7f\x9f"
+SCORES = ("0.12", "0.59", "1.01", "-1", "good", "NaN")
 BLANK = ("", " ", "\t\n", "\u00a0", "\u200b\u3000")
 MARKS = ("<|im_start|>", "< | im_end | >", "＜｜eot_id｜＞", "[/INST]", "<end_of_turn>", "</think>")
 ORDERS = (
@@ -283,6 +322,10 @@ def _iban(random: Random) -> str:
 
     account = _of(random, "0123456789", 18)
     return f"DE{iban.calc_check_digits('DE00' + account)}{account}"
+
+
+def _long(texts: list[str], random: Random) -> str:
+    return " ".join(random.choices(texts, k=random.randrange(6, 12)))
 
 
 def _split(text: str, random: Random, by: str = "\u200b") -> str:
