@@ -190,7 +190,9 @@ def _examples(examples: Sequence[Example], num_shown: int) -> list[str]:
 def compared(changes: Changes, embedding: Distance | None, console: Console) -> None:
     """The upload against the version it was added to."""
     console.print(
-        f"against the version before: {changes.num_new_rows} rows that it lacked, {changes.num_new_labels} new labels"
+        f"against the version before: {changes.num_new_rows} rows that it lacked, {changes.num_new_labels} new labels, "
+        f"{changes.upload.num_repeated} rows twice or more ({changes.version.num_repeated} there)",
+        soft_wrap=True,
     )
     for shift in changes.shifts:
         if shift.drifted:

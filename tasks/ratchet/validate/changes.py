@@ -40,7 +40,14 @@ def changes(ask: Ask, usual: Mapping[str, Sequence[float]]) -> Changes | None:
 def _side(ask: Ask, view: str) -> Side:
     lengths = "coalesce(quantile_cont(length(text), 0.5), 0), coalesce(quantile_cont(length(text), 0.95), 0)"
     [[num_rows, num_labels, median, p95]] = ask(f"SELECT count(*), count(DISTINCT label), {lengths} FROM {view}")  # noqa: S608
-    return Side(num_rows=num_rows, num_labels=num_labels, median_length=median, p95_length=p95)
+    [[num_different]] = ask(f"SELECT count(*) FROM (SELECT DISTINCT text, label FROM {view})")  # noqa: S608
+    return Side(
+        num_rows=num_rows,
+        num_repeated=num_rows - num_different,
+        num_labels=num_labels,
+        median_length=median,
+        p95_length=p95,
+    )
 
 
 def _labels(ask: Ask, of: str, not_of: str) -> tuple[int, tuple[str, ...]]:

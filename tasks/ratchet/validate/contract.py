@@ -88,9 +88,10 @@ class ReasonCount(Contract):
 
 
 class Side(Contract):
-    """Lengths are in characters of the text."""
+    """Lengths are in characters of the text. `num_repeated`: rows that equal an earlier one of the same side."""
 
     num_rows: NonNegativeInt
+    num_repeated: NonNegativeInt
     num_labels: NonNegativeInt
     median_length: NonNegativeFloat
     p95_length: NonNegativeFloat
@@ -118,7 +119,7 @@ class ValidateOutputs(Contract):
     `refusals` says why the batch as a whole is not acceptable; empty when it is.
     """
 
-    contract_version: int = 4
+    contract_version: int = 5
     status: Literal["ACCEPTED", "REFUSED"]
     accepted: FileRef
     quarantine: FileRef

@@ -32,9 +32,20 @@ def test_an_upload_is_compared_with_the_version_it_would_be_added_to(validate: V
 
     assert changes is not None
     assert (changes.version.num_rows, changes.upload.num_rows, changes.num_new_rows) == (200, 80, 60)
+    assert (changes.version.num_repeated, changes.upload.num_repeated) == (0, 0)
     assert (changes.new_labels, changes.absent_labels) == (("fraud",), ())
     assert changes.upload.median_length > 1.5 * changes.version.median_length
     assert {shift.feature for shift in changes.shifts if shift.drifted} == {"length", "label", "words"}
+
+
+def test_rows_that_are_there_twice_are_counted_on_both_sides(validate: Validate, world: World) -> None:
+    current = validate(as_csv([*MANY, *MANY[:7]])).accepted
+
+    outputs = validate(as_csv([*LONGER, *LONGER[:2], LONGER[0]]), previous=current)
+
+    assert outputs.changes is not None
+    assert (outputs.changes.version.num_repeated, outputs.changes.upload.num_repeated) == (7, 3)
+    assert "rows twice or more; 7 there" in page(world, outputs)
 
 
 def test_more_of_the_same_has_not_drifted(validate: Validate) -> None:

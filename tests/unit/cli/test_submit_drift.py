@@ -117,7 +117,7 @@ def test_what_goes_wrong_holds_up_no_upload(
 
 @pytest.mark.parametrize(("distance", "told"), [(0.02, True), (0.01, False)])
 def test_the_receipt_on_the_terminal_tells_drift_of_what_the_texts_are_about(distance: float, told: bool) -> None:
-    side = Side(num_rows=60, num_labels=2, median_length=20, p95_length=40)
+    side = Side(num_rows=60, num_repeated=0, num_labels=2, median_length=20, p95_length=40)
     none = {"num_new_labels": 0, "new_labels": (), "num_absent_labels": 0, "absent_labels": (), "shifts": ()}
     console = Console(file=io.StringIO(), width=120)
 

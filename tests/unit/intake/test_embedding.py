@@ -14,7 +14,7 @@ from ratchet.intake.embedding import embedding_of, with_embedding
 from ratchet.intake.usual import usual_shifts
 from ratchet.intake.versions import add_version
 
-SIDE = {"num_rows": 60, "num_labels": 2, "median_length": 20.0, "p95_length": 40.0}
+SIDE = {"num_rows": 60, "num_repeated": 0, "num_labels": 2, "median_length": 20.0, "p95_length": 40.0}
 CHANGES = {
     "upload": SIDE,
     "version": SIDE,
