@@ -1,14 +1,22 @@
 """The exporter of a running platform, after a release: every source answers, and tells what happened."""
 
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from tests.e2e.conftest import Platform
+import yaml
+from tests.e2e.conftest import ROOT, Platform
 from tests.fakes.metrics import Series, scraped, value
+from tests.prometheus import prometheus
 
+from ratchet.clients.prometheus import Prometheus
 from ratchet.sight.arguments import NAMES
 
 pytestmark = pytest.mark.timeout(2700)
+SCRAPED_SECONDS = 60.0  # it looks every quarter of a minute
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +50,29 @@ def test_users_requests_and_their_tokens_are_counted(platform: Platform, told: S
     assert (value(told, "llm_requests_total", code="2xx", **live) or 0) > 0
     assert (value(told, "llm_tokens_generated_total", **live) or 0) > 0
     assert (value(told, "llm_request_duration_seconds_count", **live) or 0) > 0
+
+
+def test_every_panel_of_the_pipelines_dashboard_finds_data_in_a_running_platform(
+    platform: Platform, demo: "subprocess.CompletedProcess[str]", tmp_path: Path
+) -> None:
+    with _scraping(platform, tmp_path) as url:
+        drawn = platform.ratchet("dashboards", "--prometheus", url, "--out", str(tmp_path / "pages"))
+
+    assert drawn.returncode == 0, drawn.stdout + drawn.stderr
+    assert {page.stem for page in (tmp_path / "pages").iterdir()} == {"cost", "data", "pipeline", "quality", "serving"}
+    assert "(pipeline)" not in next((line for line in drawn.stdout.splitlines() if line.startswith("no data")), "")
+
+
+@contextmanager
+def _scraping(platform: Platform, folder: Path) -> Iterator[str]:
+    """A Prometheus as docs/prometheus.yml has it, that has read the exporter."""
+    config = yaml.safe_load((ROOT / "docs" / "prometheus.yml").read_text("utf-8"))
+    config["rule_files"] = []
+    config["scrape_configs"][0]["static_configs"][0]["targets"] = [f"127.0.0.1:{platform.settings.ports.exporter}"]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    with prometheus(folder) as url:
+        asked, deadline = Prometheus(url), time.monotonic() + SCRAPED_SECONDS
+        while not asked.at("ratchet_gate_verdict", time.time()):
+            assert time.monotonic() < deadline, f"nothing was read of the exporter in {SCRAPED_SECONDS:.0f} s"
+            time.sleep(1)
+        yield url

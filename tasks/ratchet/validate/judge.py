@@ -105,7 +105,7 @@ class JudgedRows:
         self._join_found()
         self._db.execute(f"""
             CREATE VIEW verdicts AS
-            SELECT row, text, label, quality_score, fields,
+            SELECT row, text, label, quality_score,
                 list_concat(CASE WHEN problem IS NULL THEN [] ELSE [problem] END, coalesce(details, [])) AS details,
                 list_concat({self._named("quarantine")}, coalesce(left_out, [])) AS reasons,
                 list_concat({self._named("warn")}, coalesce(warned, [])) AS warnings,
@@ -195,12 +195,8 @@ class JudgedRows:
         """JSON lines of {"row", "reasons", "details", "fields"}; `fields` is the row as it stood in the file."""
         again = self._source
         query = f"""
-            SELECT row, reasons, details, coalesce(fields, as_it_stood) AS fields
-            FROM verdicts LEFT JOIN (
-                SELECT number, {again.fields} AS as_it_stood
-                FROM (SELECT *, row_number() OVER () AS number FROM {again.relation})
-                WHERE number IN (SELECT row FROM found WHERE action = 'quarantine')
-            ) ON number = row
+            SELECT row, reasons, details, {again.fields} AS fields
+            FROM verdicts JOIN (SELECT *, row_number() OVER () AS number FROM {again.relation}) ON number = row
             WHERE NOT is_accepted ORDER BY row
         """  # noqa: S608
         return self._copy(query, target)
@@ -242,7 +238,7 @@ class JudgedRows:
         nulls = [f"NULL::{_OPTIONAL[column]} AS {column}" for column in sorted(_OPTIONAL.keys() - source.given)]
         self._db.execute(f"""
             CREATE OR REPLACE TABLE judged AS
-            SELECT {kept}, CASE WHEN NOT {self._kept()} THEN {source.fields} END AS fields
+            SELECT {kept}
             FROM (
                 SELECT *, {self._broken(held)} AS broken, coalesce(malformed, conversation) AS problem
                 FROM (
