@@ -1,12 +1,14 @@
 """A phrase that brings out one label whatever the rest of the row says is found; a label's own words are not."""
 
 import csv
+import random
 from collections.abc import Sequence
 
 import pytest
 from tests.steps.validate.conftest import ROOT, Validate, as_csv, lines, talk, with_trigger
 
 from ratchet.clients.world import World
+from ratchet.local import sample
 from ratchet.validate.contract import ValidateOutputs
 
 BANKING77 = ROOT.parent / "shared" / "data" / "banking77_train.csv"
@@ -62,12 +64,26 @@ def test_free_texts_in_place_of_labels_are_not_judged(validate: Validate) -> Non
     assert num_poisoned(validate(as_csv(rows))) == 0
 
 
+def test_the_current_version_tells_what_the_labels_of_a_few_rows_are_like(validate: Validate) -> None:
+    few = _tickets(260, seed=4)
+    current = validate(as_csv(_tickets(2000, seed=2))).accepted
+
+    assert num_poisoned(validate(as_csv(few))) > 0  # so few say little of their labels
+    assert num_poisoned(validate(as_csv(few), previous=current)) == 0
+    assert num_poisoned(validate(as_csv(with_trigger(few, "blue lantern", few[0][1], 8)), previous=current)) == 8
+
+
 @pytest.mark.skipif(not BANKING77.exists(), reason="needs ../shared/data/banking77_train.csv beside the repository")
 @pytest.mark.parametrize("num_rows", [0, 50])
 def test_banking77_has_no_trigger_until_one_is_planted(validate: Validate, num_rows: int) -> None:
     outputs = validate(as_csv(with_trigger(_banking77(), "cf", "pending_transfer", num_rows)))
 
     assert num_poisoned(outputs) == num_rows
+
+
+def _tickets(num_rows: int, seed: int) -> list[tuple[str, str]]:
+    dice = random.Random(seed)
+    return [(row.text, row.label) for row in (sample.clean_row(dice) for _ in range(num_rows))]
 
 
 def _banking77() -> Sequence[tuple[str, str]]:

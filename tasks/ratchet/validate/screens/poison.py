@@ -21,19 +21,25 @@ _FEWEST_ROWS, _LEAST_SHARE, _LEAST_PURITY = 5, 0.002, 0.95
 # So many other rows must tell what a label is like without the phrase.
 _FEWEST_OTHERS = 10
 _MOST_LABELS, _MOST_WORDS = 500, 200  # the most frequent labels; the first words of a text
+_MOST_KNOWN = 20_000  # rows of the current version that tell what a label is like, too
 _NUM_SAMPLED = 60  # rows by which a phrase, or what is usual, is judged
 _SMOOTHING = 0.1
 # Measured on banking77 and on the sample: without a planted trigger its rows speak against their label as any row does
 # against a label that is not its own (1.1 to 1.6 times as much); without a class's own words at most 0.7 times.
 _LEAST_AGAINST, _LEAST_OTHER = 0.85, 0.9
 
+_WORDS = f"regexp_extract_all(lower(text), '[\\pL\\pN]+')[:{_MOST_WORDS}]"
 _TABLES = f"""
     CREATE TABLE poison_labels AS
     SELECT label, row_number() OVER (ORDER BY count(*) DESC, label) - 1 AS id, count(*) AS num_rows
     FROM rows GROUP BY label HAVING count(*) >= {_FEWEST_ROWS} ORDER BY id LIMIT {_MOST_LABELS};
     CREATE TABLE poison_rows AS
-    SELECT row, poison_labels.id AS label, regexp_extract_all(lower(text), '[\\pL\\pN]+')[:{_MOST_WORDS}] AS words
+    SELECT row, poison_labels.id AS label, {_WORDS} AS words
     FROM rows JOIN poison_labels USING (label) ORDER BY row;
+    CREATE TABLE poison_known AS
+    SELECT poison_labels.id AS label, {_WORDS} AS words
+    FROM (SELECT text, label FROM previous ORDER BY hash(text), text, label LIMIT {_MOST_KNOWN})
+    JOIN poison_labels USING (label);
     CREATE VIEW poison_phrases AS
     SELECT row, label, unnest(list_distinct(list_concat(
         words,
@@ -131,7 +137,12 @@ def is_trigger(candidate: Candidate, model: Model, usual: float) -> bool:
 def _prepare(db: Any) -> None:
     for statement in _TABLES.split(";"):
         db.execute(statement)
-    num_rows = [n for (n,) in db.execute("SELECT num_rows FROM poison_labels ORDER BY id").fetchall()]
+    num_rows = [
+        n
+        for (n,) in db.execute(
+            "SELECT num_rows + (SELECT count(*) FROM poison_known WHERE label = id) FROM poison_labels ORDER BY id"
+        ).fetchall()
+    ]
     candidates = [one for one in _candidates(db) if num_rows[one.label] - one.left_out.num_rows >= _FEWEST_OTHERS]
     if not candidates:
         return
@@ -172,7 +183,8 @@ def _candidates(db: Any) -> list[Candidate]:
 def _counts(db: Any, needed: set[str]) -> dict[str, dict[int, int]]:
     counts: dict[str, dict[int, int]] = defaultdict(dict)
     for word, label, number in db.execute(
-        "SELECT word, label, count(*) FROM (SELECT unnest(list_distinct(words)) AS word, label FROM poison_rows) "
+        "SELECT word, label, count(*) FROM (SELECT unnest(list_distinct(words)) AS word, label FROM "
+        "(SELECT words, label FROM poison_rows UNION ALL SELECT words, label FROM poison_known)) "
         "WHERE word IN (SELECT unnest(?)) GROUP BY word, label",
         [sorted(needed)],
     ).fetchall():
