@@ -176,6 +176,14 @@ def test_feedback_waits_in_the_store_for_a_person(place: Bench) -> None:
     assert re.search("no feedback waits", place.ratchet("feedback").stdout)
 
 
+def test_an_answer_leads_to_its_release(place: Bench) -> None:
+    answers = [ask(place).headers["x-request-id"] for _ in range(6)]  # of both pods, most likely
+
+    for answer in answers:
+        traced = place.ratchet("trace", f"chatcmpl-{answer}")
+        assert "a: bootstrap" in traced.stdout, traced.stderr
+
+
 def test_an_answer_is_known_after_the_service_was_replaced(place: Bench) -> None:
     answer = ask(place).headers["x-request-id"]
     until(lambda: say(place, answer, comment="before").status_code == 202, 30, "the service knows the answer")

@@ -7,11 +7,12 @@ from ratchet.clients.cluster import Absent, Conflict
 
 
 class FakeCluster:
-    """`objects` by (kind, name); `before_patch` may change them, as another writer does."""
+    """`objects` by (kind, name), `logs` by pod."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.pods: list[dict[str, Any]] = []
+        self.logs: dict[str, str] = {}
         self.num_patches = 0
 
     def put(self, kind: str, name: str, spec: dict[str, Any], **status: Any) -> None:
@@ -38,7 +39,7 @@ class FakeCluster:
         return copy.deepcopy(found)
 
     def log(self, pod: str, container: str, num_lines: int) -> str:
-        return f"log of {pod}/{container}"
+        return self.logs.get(pod, f"log of {pod}/{container}")
 
 
 def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:

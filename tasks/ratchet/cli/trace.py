@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli.release import find_report
-from ratchet.clients.json_lines import find_last, newest_first
+from ratchet.clients.json_lines import find_last, newest_first, parsed
 from ratchet.clients.router import FEEDBACK_PATH
-from ratchet.clients.settings import Settings
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import TerminalError
@@ -20,6 +19,10 @@ from ratchet.core.feedback import request_id_of
 from ratchet.core.refs import FileRef, FolderRef, blob_key
 from ratchet.core.releases import LedgerEvent, production_history
 from ratchet.recipes.recipe import Recipe
+from ratchet.sight import edge_pods
+
+# More than a node keeps of a container by default (10 MiB).
+NUM_LOG_LINES = 50_000
 
 
 class Untraceable(TerminalError, LookupError):
@@ -51,7 +54,7 @@ def trace(world: World, recipe: Recipe, asked: str) -> Origin:
     releases = {entry.release_id: events[entry.seq] for entry in reversed(production_history(events))}
     request = None
     if asked not in releases:
-        request = _request(world.settings, asked)
+        request = _request(world, recipe.line, asked)
     release_id = str(request["release"]) if request else asked
     if release_id not in releases:
         raise Untraceable(
@@ -68,21 +71,35 @@ def trace(world: World, recipe: Recipe, asked: str) -> Origin:
     return Origin(request, event, version, adapter, base, FileRef(**evidence["train"]))
 
 
-def _request(settings: Settings, asked: str) -> dict[str, Any]:
+def _request(world: World, line: str, asked: str) -> dict[str, Any]:
     """The newest line about it."""
-    logs = settings.state / "logs"
-    # What somebody says of an answer may come under the same request's id.
-    found = find_last(
-        newest_first(logs.glob("access.log*")),
-        *("request_id", request_id_of(asked)),
-        lambda line: line["path"] != FEEDBACK_PATH,
-    )
+    request_id = request_id_of(asked)
+    if world.settings.runtime == "kubernetes":
+        found, where = _in_pods(world, line, request_id), "what is kept of the logs of the edge's pods"
+    else:
+        logs = world.settings.state / "logs"
+        found = find_last(newest_first(logs.glob("access.log*")), "request_id", request_id, _is_answer)
+        where = f"{logs}/access.log and the older ones beside it"
     if found:
         return found
     raise Untraceable(
-        f"{asked} is neither a release nor in {logs}/access.log and the older ones beside it: an answer's id is in its "
-        "body (`id`), a request's in the header x-request-id; the header x-model-release names the release itself"
+        f"{asked} is neither a release nor in {where}: an answer's id is in its body (`id`), a request's in the header "
+        "x-request-id; the header x-model-release names the release itself"
     )
+
+
+def _in_pods(world: World, line: str, request_id: str) -> dict[str, Any] | None:
+    for pod in edge_pods.pods(world, line):
+        said = world.cluster.log(pod["metadata"]["name"], "edge", NUM_LOG_LINES)
+        for told in map(parsed, reversed(said.split("\n"))):
+            if told.get("request_id") == request_id and _is_answer(told):
+                return told
+    return None
+
+
+def _is_answer(told: dict[str, Any]) -> bool:
+    """What somebody says of an answer may come under the same request's id."""
+    return bool(told["path"] != FEEDBACK_PATH)
 
 
 def show(origin: Origin, console: Console) -> None:

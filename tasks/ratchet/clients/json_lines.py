@@ -25,7 +25,7 @@ def find_last(
     """The last whole line whose `field` is `value` and that fits, of the first file that has one."""
     for path in paths:
         for line in _lines_with(path, _json(field), _json(value)):
-            told = _object(line)
+            told = parsed(line)
             if told.get(field) == value and fits(told):
                 return told
     return None
@@ -56,7 +56,8 @@ def _json(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def parsed(line: bytes | str) -> dict[str, Any]:
+    """Empty where the line is no JSON object."""
     try:
         told = json.loads(line)
     except ValueError:

@@ -22,11 +22,11 @@ NOBODY = "none"
 
 def gather(world: World, line: str, port: int = PORT) -> EdgeFacts:
     """Of the releases that a colour holds, and of what no engine answered. Raises NoEdge."""
-    pods = _pods(world, line)
-    if not pods:
+    edge = pods(world, line)
+    if not edge:
         raise NoEdge(f"{object_name(line)}-edge has no pod: is edge.enabled set in helm/serving?")
     held = {colour: told.release_id for colour in COLOURS if (told := world.engine.loaded(colour))}
-    pages = {pod["metadata"]["name"]: _page(pod, port) for pod in pods}
+    pages = {pod["metadata"]["name"]: _page(pod, port) for pod in edge}
     return EdgeFacts(line, [one for pod, page in pages.items() if page is not None for one in counted(pod, page, held)])
 
 
@@ -46,7 +46,7 @@ def counted(pod: str, page: str, held: Mapping[Colour, str]) -> Iterator[Counted
     yield Counted(NOBODY, NOBODY, "5xx", seen["", "", "5xx"], pod)
 
 
-def _pods(world: World, line: str) -> list[dict[str, Any]]:
+def pods(world: World, line: str) -> list[dict[str, Any]]:
     """Those that have been started, also one that is ending its last requests."""
     labels = f"app.kubernetes.io/instance={object_name(line)},app.kubernetes.io/component=edge"
     return [pod for pod in world.cluster.find("api/v1", "pods", labels) if pod["status"].get("podIP")]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.fakes.cluster import FakeCluster
 from tests.fakes.events import event, evidence, sha
 from tests.fakes.records import version
 from tests.fakes.release_world import ReleaseWorld
@@ -61,7 +62,7 @@ def _report(outputs: dict[str, Any]) -> dict[str, Any]:
     return ReportOutputs(**outputs).model_dump(mode="json")
 
 
-def _logged(place: ReleaseWorld, name: str = "access.log", **fields: Any) -> None:
+def _line(**fields: Any) -> str:
     line = {
         "at": "2026-01-05T12:30:00.000Z",
         "request_id": "id-1",
@@ -74,10 +75,14 @@ def _logged(place: ReleaseWorld, name: str = "access.log", **fields: Any) -> Non
         "completion_tokens": 5,
         **fields,
     }
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _logged(place: ReleaseWorld, name: str = "access.log", **fields: Any) -> None:
     logs = place.world.settings.state / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / name).open("a") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(_line(**fields))
 
 
 def _shown(place: ReleaseWorld, recipe: Recipe, asked: str) -> str:
@@ -149,6 +154,19 @@ def test_an_id_that_nobody_knows_is_told_where_it_was_looked_for(place: ReleaseW
 
     with pytest.raises(Untraceable, match=r"id-2 is neither a release nor in .*access\.log"):
         trace(place.world, recipe, "id-2")
+
+
+def test_on_a_cluster_an_answer_is_in_the_log_of_one_of_the_edges_pods(place: ReleaseWorld, recipe: Recipe) -> None:
+    cluster, world = FakeCluster(), place.world
+    world.settings = world.settings.model_copy(update={"runtime": "kubernetes"})
+    world.__dict__["cluster"] = cluster
+    cluster.pods = [{"metadata": {"name": f"edge-{n}"}, "status": {"podIP": "127.0.0.1"}} for n in range(2)]
+    others = (_line(request_id="a\u2028b"), _line(path="/v1/feedback", release=None, status=202))
+    cluster.logs["edge-1"] = "starting\n" + _line().join(others)
+
+    assert trace(world, recipe, "id-1").event.release_id == "b"
+    with pytest.raises(Untraceable, match="logs of the edge's pods"):
+        trace(world, recipe, "id-2")
 
 
 def test_a_request_that_no_model_answered_says_so(place: ReleaseWorld, recipe: Recipe) -> None:
