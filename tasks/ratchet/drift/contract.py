@@ -10,9 +10,12 @@ from ratchet.core.refs import FileRef, FolderRef
 
 
 class DriftSettings(Contract):
-    """The first `max_text_tokens` of `sample_rows` texts of each side are looked at. More rows show smaller drift."""
+    """The first `max_text_tokens` of `sample_rows` texts of each side are looked at. More rows show smaller drift.
 
-    sample_rows: int = Field(default=500, ge=50)
+    The distances of all pairs are in memory at once: 0.8 GB with the most rows.
+    """
+
+    sample_rows: int = Field(default=500, ge=50, le=5000)
     max_text_tokens: PositiveInt = 128
 
 
