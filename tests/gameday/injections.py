@@ -173,8 +173,8 @@ def mended_upload(place: Place) -> str:
     return str(path)
 
 
-def usual_upload(path: Path, seed: int) -> None:
-    _write(path, [(row.text, row.label) for row in _tickets(seed)])
+def usual_upload(path: Path, seed: int, num_rows: int = NUM_ROWS) -> None:
+    _write(path, [(row.text, row.label) for row in _tickets(seed, num_rows)])
 
 
 def change_a_record(place: Place) -> None:
@@ -201,9 +201,9 @@ def drop(place: Place, name: str, content: bytes) -> None:
     (folder / f"{name}.part").rename(folder / name)
 
 
-def _tickets(seed: int) -> list[sample.Row]:
+def _tickets(seed: int, num_rows: int = NUM_ROWS) -> list[sample.Row]:
     rng = random.Random(seed)
-    return [sample.clean_row(rng) for _ in range(NUM_ROWS)]
+    return [sample.clean_row(rng) for _ in range(num_rows)]
 
 
 def _write(path: Path, rows: Iterable[tuple[str, str]]) -> None:
