@@ -12,7 +12,7 @@ from ratchet.core.log import log
 from ratchet.validate.bad_upload import plain_name
 from ratchet.validate.changes import changes
 from ratchet.validate.contract import EvaluationSet, ValidateInputs, ValidateOutputs
-from ratchet.validate.counts import batch_metrics
+from ratchet.validate.counts import batch_metrics, labels_of
 from ratchet.validate.examples import with_texts
 from ratchet.validate.expect import batch_refusals
 from ratchet.validate.judge import JudgedRows
@@ -47,7 +47,9 @@ def run(inputs: ValidateInputs, world: World) -> ValidateOutputs:
         counts = rows.counts((*rules, *screens))
         shown = with_texts(rows.ask, counts.reasons, screens, inputs.rules.phone_regions)
         changed = changes(rows.ask, inputs.usual_shifts)
-        refusals = batch_refusals(inputs.rules, batch_metrics(counts))
+        refusals = batch_refusals(
+            inputs.rules, batch_metrics(counts, labels_of(counts, rows.ask, inputs.rules.min_rows))
+        )
         accepted = world.store.put_file(rows.write_accepted(scratch / "accepted.jsonl"))
         quarantine = world.store.put_file(rows.write_quarantine(scratch / "quarantine.jsonl"))
     told = receipt(

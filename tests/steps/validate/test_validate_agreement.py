@@ -9,7 +9,7 @@ from tests.steps.validate.conftest import CLEAN, RULES, Validate, as_csv, lines
 from ratchet.clients.world import World
 from ratchet.core.contract import digest_json
 from ratchet.validate.contract import EvaluationSet, ValidateOutputs
-from ratchet.validate.counts import Counts, batch_metrics
+from ratchet.validate.counts import Counts, Labels, batch_metrics
 from ratchet.validate.policy import actions_of
 from ratchet.validate.screens.all import screens_of
 
@@ -89,7 +89,7 @@ def test_asked_the_same_of_the_rows_it_counts_the_same(
     frame["text_of_distinct"] = frame["text"].where(~frame.duplicated(["text", "label"]))
     result = evaluated(frame, expectation, **arguments)
     assert counted(outputs)[reason] == result["unexpected_count"] > 0
-    share = batch_metrics(_counts(outputs))[f"share_{reason}"]
+    share = batch_metrics(_counts(outputs), Labels(0, 0, 0))[f"share_{reason}"]
     assert share == pytest.approx(result["unexpected_count"] / len(ROWS))
 
 

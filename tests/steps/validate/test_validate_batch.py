@@ -80,6 +80,28 @@ def test_a_batch_exactly_on_the_limits_is_accepted(validate: Validate, rules: Da
     assert (outputs.status, outputs.refusals) == ("ACCEPTED", ())
 
 
+@pytest.mark.parametrize(
+    ("num_rows", "text", "refusals"),
+    [(11, FAIR, []), (60, FAIR, ["1 different labels"]), (11, "wee", ["0 usable rows", "0 different labels"])],
+)
+def test_so_few_rows_that_they_are_no_data_set_are_judged_with_the_version_they_are_added_to(
+    validate: Validate, num_rows: int, text: str, refusals: list[str]
+) -> None:
+    current, lenient = (
+        validate(as_csv(talk(200))).accepted,
+        json.dumps({**json.loads(SUITE), "expectations": expectations()[:2]}),
+    )
+    rules = RULES.model_copy(update={"suite_json": lenient, "min_rows": 50, "min_labels": 3})
+
+    added = validate(as_csv([(text, "refund")] * num_rows), rules=rules, previous=current)
+    alone = validate(as_csv([(text, "refund")] * num_rows), rules=rules)
+
+    assert [told.startswith(words) for told, words in zip(added.refusals, refusals, strict=True)] == [True] * len(
+        refusals
+    )
+    assert alone.status == "REFUSED"
+
+
 def test_a_batch_of_bad_rows_only_is_refused_with_its_receipt(validate: Validate, world: World) -> None:
     outputs = validate(as_csv([("wee", "x")] * 5))
 
