@@ -87,18 +87,15 @@ def test_a_batch_exactly_on_the_limits_is_accepted(validate: Validate, rules: Da
 def test_so_few_rows_that_they_are_no_data_set_are_judged_with_the_version_they_are_added_to(
     validate: Validate, num_rows: int, text: str, refusals: list[str]
 ) -> None:
-    current, lenient = (
-        validate(as_csv(talk(200))).accepted,
-        json.dumps({**json.loads(SUITE), "expectations": expectations()[:2]}),
-    )
-    rules = RULES.model_copy(update={"suite_json": lenient, "min_rows": 50, "min_labels": 3})
+    current = validate(as_csv(talk(200))).accepted
+    suite = json.dumps({**json.loads(SUITE), "expectations": expectations()[:2]})
+    rules = RULES.model_copy(update={"suite_json": suite, "min_rows": 50, "min_labels": 3})
 
     added = validate(as_csv([(text, "refund")] * num_rows), rules=rules, previous=current)
     alone = validate(as_csv([(text, "refund")] * num_rows), rules=rules)
 
-    assert [told.startswith(words) for told, words in zip(added.refusals, refusals, strict=True)] == [True] * len(
-        refusals
-    )
+    for told, words in zip(added.refusals, refusals, strict=True):
+        assert told.startswith(words)
     assert alone.status == "REFUSED"
 
 
