@@ -22,25 +22,25 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "words", "options"),
     [
-        ("empty.csv", "empty"),
-        ("columns.csv", "--text-column"),
-        ("latin1.csv", "UTF-8"),
-        ("torn.jsonl", "line 2"),
-        ("one_class.csv", "label"),
-        ("all_rejected.csv", "quarantine"),
-        ("too_few.csv", "rows"),
+        ("empty.csv", "empty", ()),
+        ("columns.csv", "--text-column", ()),
+        ("latin1.csv", "UTF-8", ()),
+        ("torn.jsonl", "line 2", ()),
+        ("one_class.csv", "label", ()),
+        ("all_rejected.csv", "quarantine", ()),
+        ("too_few.csv", "rows", ("--replace",)),  # added to the others they would not be too few
     ],
 )
 def test_a_file_that_cannot_be_used_changes_nothing(
-    platform: Platform, demo: object, tmp_path: Path, name: str, words: str
+    platform: Platform, demo: object, tmp_path: Path, name: str, words: str, options: tuple[str, ...]
 ) -> None:
     path = tmp_path / name
     path.write_bytes(BAD_FILES[name])
     before = platform.world.datasets("support").records()
 
-    done = platform.ratchet("submit", str(path))
+    done = platform.ratchet("submit", str(path), *options)
 
     assert done.returncode == 65, done.stdout + done.stderr
     assert name in done.stderr
