@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import median
 from typing import Any
 
@@ -27,6 +28,9 @@ _SMOOTHING = 0.1
 # Measured on banking77 and on the sample: without a planted trigger its rows speak against their label as any row does
 # against a label that is not its own (1.1 to 1.6 times as much); without a class's own words at most 0.7 times.
 _LEAST_AGAINST, _LEAST_OTHER = 0.85, 0.9
+# A trigger works on whatever it is put into; rows of one template, of which a phrase is a part, are all alike. The
+# median Jaccard index of two rows without the phrase was 0.05 to 0.18 for planted triggers, 0.24 to 0.5 for templates.
+_MOST_ALIKE = 0.2
 
 _WORDS = f"regexp_extract_all(lower(text), '[\\pL\\pN]+')[:{_MOST_WORDS}]"
 _TABLES = f"""
@@ -125,12 +129,14 @@ def usual_against(model: Model, label: int, usual: Sequence[tuple[Words, int]]) 
 
 
 def is_trigger(candidate: Candidate, model: Model, usual: float) -> bool:
-    """Does the rest of the phrase's rows speak against their label as rows of other labels do?"""
+    """Does the rest of the phrase's rows, each another, speak against their label as rows of other labels do?"""
     own = set(candidate.phrase.split(" "))
-    against = [model.against(row - own, candidate.label, candidate.left_out) for row in candidate.rows]
+    rests = [row - own for row in candidate.rows]
+    against = [model.against(rest, candidate.label, candidate.left_out) for rest in rests]
     return (
         sum(value > 0 for value in against) >= _LEAST_OTHER * len(against)
         and median(against) >= _LEAST_AGAINST * usual > 0
+        and median(len(one & two) / len(one | two or {""}) for one, two in combinations(rests, 2)) < _MOST_ALIKE
     )
 
 
