@@ -31,7 +31,8 @@ def run(place: Place, minutes: float) -> int:
         print(tables.states_table(watch.seen))
         print(f"\n{num_releases} releases in {seconds / 60:.0f} minutes, each with an intake, a look and a drill.")
         print(f"Series: {num_series} before, {watch.num_series()} after. Messages to people: {len(watch.messages)}.")
-        print(f"Users: {told}.")
+        print(f"Users: {told.num_requests:,} requests, {told.num_failed} failed, {told.num_cut} cut.")
+        print(f"Their answers' p99: {told.p99_seconds} s.")
     return 1 if _fired(watch) else 0
 
 
