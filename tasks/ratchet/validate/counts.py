@@ -51,7 +51,11 @@ def labels_of(counts: Counts, ask: Callable[[str], list[Any]], min_rows: int) ->
 
 
 def batch_metrics(counts: Counts, labels: Labels) -> dict[str, int | float]:
-    """Counts, and shares of the rows read (`share_<reason>`); what `labels` tells is of its own rows."""
+    """Counts, and shares of the rows read (`share_<reason>`).
+
+    `num_accepted`, `num_labels` and `share_largest_label` are of the rows that `labels` is about: with a few accepted
+    rows also of those they are added to.
+    """
     return {
         "num_read": counts.num_read,
         "num_accepted": labels.num_rows,

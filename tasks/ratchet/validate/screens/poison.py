@@ -14,6 +14,7 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
+from ratchet.core.similarity import is_near
 from ratchet.validate.policy import ANY_ACTION
 from ratchet.validate.screens.screen import Screen
 
@@ -30,7 +31,7 @@ _SMOOTHING = 0.1
 _LEAST_AGAINST, _LEAST_OTHER = 0.85, 0.9
 # A trigger works on whatever it is put into; rows of one template, of which a phrase is a part, are all alike. The
 # median Jaccard index of two rows without the phrase was 0.05 to 0.18 for planted triggers, 0.24 to 0.5 for templates.
-_MOST_ALIKE = 0.2
+_ALIKE = (1, 5)  # Jaccard index >= 1/5
 
 _WORDS = f"regexp_extract_all(lower(text), '[\\pL\\pN]+')[:{_MOST_WORDS}]"
 _TABLES = f"""
@@ -129,15 +130,21 @@ def usual_against(model: Model, label: int, usual: Sequence[tuple[Words, int]]) 
 
 
 def is_trigger(candidate: Candidate, model: Model, usual: float) -> bool:
-    """Does the rest of the phrase's rows, each another, speak against their label as rows of other labels do?"""
+    """Do the phrase's rows, without it unlike one another, speak against their label as rows of other labels do?"""
     own = set(candidate.phrase.split(" "))
     rests = [row - own for row in candidate.rows]
     against = [model.against(rest, candidate.label, candidate.left_out) for rest in rests]
     return (
         sum(value > 0 for value in against) >= _LEAST_OTHER * len(against)
         and median(against) >= _LEAST_AGAINST * usual > 0
-        and median(len(one & two) / len(one | two or {""}) for one, two in combinations(rests, 2)) < _MOST_ALIKE
+        and not _are_alike(rests)
     )
+
+
+def _are_alike(rows: Sequence[Words]) -> bool:
+    """Most pairs of them."""
+    near = [is_near(one, two, _ALIKE) for one, two in combinations(rows, 2)]
+    return 2 * sum(near) >= len(near)
 
 
 def _prepare(db: Any) -> None:
