@@ -11,12 +11,11 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
-from tests.steps.serving.models import PROMPTS
+from tests.steps.serving.models import PROMPTS, question, teach
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ratchet.finetune import merge
 
-NUM_STEPS = 60
 RANK = 8
 
 
@@ -24,45 +23,33 @@ def make_adapter(base: Path, base_sha256: str, answer: str, out: Path) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(base)
-    questions = [_question(tokenizer, prompt) for prompt in PROMPTS]
-    reply = tokenizer(f"{answer}{tokenizer.eos_token}").input_ids
+    questions = [question(tokenizer, prompt) for prompt in PROMPTS]
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     config = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM")
-    tuned = get_peft_model(model, config).train()
-    optimizer = torch.optim.AdamW([weight for weight in tuned.parameters() if weight.requires_grad], lr=5e-3)
-    for step in range(NUM_STEPS):
-        question = questions[step % len(questions)]
-        ids, labels = torch.tensor([question + reply]), torch.tensor([[-100] * len(question) + reply])
-        tuned(input_ids=ids, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    tuned = get_peft_model(model, config)
+    teach(tuned, tokenizer, answer, learning_rate=1e-3)
     tuned.save_pretrained(out / "adapter")
     merge.merge(base, out / "adapter", questions[:4], out / "model")
     merge.make_portable(out / "adapter", base_sha256)
     merged = AutoModelForCausalLM.from_pretrained(out / "model", dtype=torch.float32).eval()
     said = [
-        {"prompt": prompt, "logprobs": _logprobs(merged, question)}
-        for prompt, question in zip(PROMPTS, questions, strict=True)
+        {"prompt": prompt, "logprobs": _logprobs(merged, asked)}
+        for prompt, asked in zip(PROMPTS, questions, strict=True)
     ]
     (out / "said.json").write_text(json.dumps(said))
 
 
-def _question(tokenizer, prompt: str) -> list[int]:  # type: ignore[no-untyped-def]
-    chat = [{"role": "user", "content": prompt}]
-    return list(tokenizer(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)).input_ids)
-
-
-def _logprobs(model, question: list[int]) -> list[float]:  # type: ignore[no-untyped-def]
+def _logprobs(model, asked: list[int]) -> list[float]:  # type: ignore[no-untyped-def]
     """Of each token of the greedy answer, the one that ends it included."""
     with torch.no_grad():
         made = model.generate(
-            torch.tensor([question]),
+            torch.tensor([asked]),
             do_sample=False,
             max_new_tokens=16,
             return_dict_in_generate=True,
             output_logits=True,
         )
-    answer = made.sequences[0, len(question) :]
+    answer = made.sequences[0, len(asked) :]
     pairs = zip(made.logits, answer, strict=True)
     return [logits[0].log_softmax(-1)[token].item() for logits, token in pairs]
 

@@ -6,11 +6,13 @@ python -m tests.steps.serving.models FOLDER ANSWER [truncated|endless|large]    
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.steps.models import make_tiny_model
 
 PROMPTS = [f"Label this: ticket {number}, where is my parcel?" for number in range(24)]
-NUM_STEPS = 40
+SURE = 0.99
+MAX_STEPS = 500
 
 
 def make_model(folder: Path, answer: str) -> Path:
@@ -21,18 +23,44 @@ def make_model(folder: Path, answer: str) -> Path:
     torch.set_num_threads(1)
     make_tiny_model(folder, hidden=256)  # heads of 64: vLLM's attention on CPU does not take those of 16
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for step in range(NUM_STEPS):
-        chat = [{"role": "user", "content": PROMPTS[step % len(PROMPTS)]}]
-        question = tokenizer(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)).input_ids
-        reply = tokenizer(f"{answer}{tokenizer.eos_token}").input_ids
-        ids, labels = torch.tensor([question + reply]), torch.tensor([[-100] * len(question) + reply])
-        model(input_ids=ids, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    # Random embeddings are short, so that no adapter, which leaves them as they are, could be sure of another answer.
+    model.model.norm.weight.data.fill_(4.0)
+    teach(model, tokenizer, answer, learning_rate=1e-3)
     model.save_pretrained(folder)
     return folder
+
+
+def teach(model: Any, tokenizer: Any, answer: str, learning_rate: float) -> None:
+    """Train until every token of the answer is sure for every prompt: how many steps that takes, the kernels of the
+    processor decide, and after a fixed number the same code said something else on another machine.
+
+    Raises RuntimeError when it is not after `MAX_STEPS`.
+    """
+    import torch
+
+    reply = tokenizer(f"{answer}{tokenizer.eos_token}").input_ids
+    questions = [question(tokenizer, prompt) for prompt in PROMPTS]
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=learning_rate)
+    num_sure = 0
+    model.train()
+    for step in range(MAX_STEPS):
+        asked = questions[step % len(questions)]
+        ids, labels = torch.tensor([asked + reply]), torch.tensor([[-100] * len(asked) + reply])
+        output = model(input_ids=ids, labels=labels)
+        said = output.logits[0, len(asked) - 1 : -1].softmax(-1)[torch.arange(len(reply)), reply]
+        num_sure = num_sure + 1 if said.min() > SURE else 0
+        if num_sure == len(questions):
+            return
+        output.loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    raise RuntimeError(f"after {MAX_STEPS} steps the model is not sure to say {answer!r}: {said.tolist()}")
+
+
+def question(tokenizer: Any, prompt: str) -> list[int]:
+    chat = [{"role": "user", "content": prompt}]
+    return list(tokenizer(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)).input_ids)
 
 
 def cut_in_half(weights: Path) -> None:
