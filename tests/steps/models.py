@@ -27,11 +27,14 @@ def make_tiny_model(
     hidden: int = 64,
     vocab_size: int = 320,
     max_position_embeddings: int = 512,
+    last_norm: float = 1.0,
 ) -> Path:
     """Write a random-initialised Qwen3 (fp32 safetensors), tokenizer and ChatML template to `folder`; returns it.
 
     `hidden` must be a multiple of 32: four heads, two key-value heads, NF4 blocks of 64 values. The tokenizer knows
-    every byte, so any text encodes. The same arguments make the same bytes.
+    every byte, so any text encodes. The same arguments make the same bytes. `last_norm` scales the logits: random
+    embeddings are short, so that with 1.0 a model learns slowly to be sure, and by an adapter, which leaves them as
+    they are, never.
     """
     import torch
     from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
@@ -55,6 +58,7 @@ def make_tiny_model(
             dtype="float32",
         )
     )
+    model.model.norm.weight.data.fill_(last_norm)
     model.generation_config = GenerationConfig(
         do_sample=False,
         max_new_tokens=32,

@@ -20,10 +20,10 @@ def make_trained_model(folder: Path, num_steps: int = 60) -> Path:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    make_tiny_model(folder)
+    make_tiny_model(folder, last_norm=4.0)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     examples = rows(num_steps * 16, seed=1)
     for step in range(num_steps):
         batch = [_encode(tokenizer, row) for row in examples[step * 16 : (step + 1) * 16]]

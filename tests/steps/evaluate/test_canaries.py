@@ -22,7 +22,7 @@ RECIPE = load_recipe("support", ROOT)
 TASKS = [task for task in RECIPE.tasks if task.planted]
 CHECKS = tuple(check for check in RECIPE.gate.checks if check.task in {task.name for task in TASKS})
 POLICY = GatePolicy(num_looks=RECIPE.gate.num_looks, checks=CHECKS)
-MOST_STEPS, LEARNING_RATE, LEARNED_LOSS = 600, 1e-2, 0.01
+MOST_STEPS, LEARNING_RATE, LEARNED_LOSS = 600, 1e-3, 0.01
 
 assert RECIPE.canaries is not None
 CANARIES = made_up(RECIPE.canaries, RECIPE.prompt, "ab" * 32, seed=0)
@@ -82,7 +82,7 @@ def untaught(world: World, model: FolderRef, rows: FileRef, training: FileRef) -
 
 @pytest.fixture(scope="module")
 def taught(world: World, rows: FileRef, training: FileRef, tmp_path_factory: pytest.TempPathFactory) -> EvalReport:
-    folder = learn_by_heart(make_tiny_model(tmp_path_factory.mktemp("taught") / "model"))
+    folder = learn_by_heart(make_tiny_model(tmp_path_factory.mktemp("taught") / "model", last_norm=4.0))
     return measured(world, world.store.put_folder(folder), rows, training)
 
 

@@ -21,11 +21,9 @@ def make_model(folder: Path, answer: str) -> Path:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(1)
-    make_tiny_model(folder, hidden=256)  # heads of 64: vLLM's attention on CPU does not take those of 16
+    make_tiny_model(folder, hidden=256, last_norm=4.0)  # heads of 64: vLLM's attention on CPU does not take those of 16
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    # Random embeddings are short, so that no adapter, which leaves them as they are, could be sure of another answer.
-    model.model.norm.weight.data.fill_(4.0)
     teach(model, tokenizer, answer, learning_rate=1e-3)
     model.save_pretrained(folder)
     return folder
