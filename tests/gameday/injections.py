@@ -18,7 +18,7 @@ from ratchet.cli.release import APPROVE
 from ratchet.clients.airflow import AirflowRefused
 from ratchet.clients.engine import COLOURS, model_folder, serving_folder
 from ratchet.clients.files import replace_file
-from ratchet.clients.router import ROUTES_FILE
+from ratchet.clients.routes import ROUTES_FILE
 from ratchet.core.releases import Colour, production_history
 from ratchet.core.rollout import other
 from ratchet.local import sample

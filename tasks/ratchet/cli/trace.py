@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ratchet.cli.release import find_report
 from ratchet.clients.json_lines import find_last, newest_first, parsed
-from ratchet.clients.router import FEEDBACK_PATH
+from ratchet.clients.routes import FEEDBACK_PATH
 from ratchet.clients.world import World
 from ratchet.core.datasets import DatasetVersion
 from ratchet.core.errors import TerminalError

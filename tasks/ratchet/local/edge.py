@@ -6,7 +6,8 @@ from typing import Any
 from ratchet.clients.edge_keys import with_own_key
 from ratchet.clients.engine import COLOURS
 from ratchet.clients.files import replace_file
-from ratchet.clients.router import FEEDBACK_CLUSTER, ROUTES_FILE, ROUTES_NAME, EnvoyRouter, fallback_of
+from ratchet.clients.router import EnvoyRouter
+from ratchet.clients.routes import FEEDBACK_CLUSTER, ROUTES_FILE, ROUTES_NAME, fallback_of
 from ratchet.clients.settings import LOOPBACK, Settings
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import other

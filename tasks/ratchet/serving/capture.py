@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.clients.edge_keys import OWN
-from ratchet.clients.router import EDGE_HEADER, KEY_NAME_HEADER
+from ratchet.clients.routes import EDGE_HEADER, KEY_NAME_HEADER
 from ratchet.core.log import log
 from ratchet.core.redact import redacted
 from ratchet.serving.asgi import App, Message, Receive, Send, whole_request

@@ -7,7 +7,7 @@ which the edge takes out (edge/tokens.lua). A request that came by no edge of ou
 
 import json
 
-from ratchet.clients.router import EDGE_HEADER
+from ratchet.clients.routes import EDGE_HEADER
 from ratchet.serving.asgi import Message, Receive, Send, first, whole_request
 
 CONTENT_LENGTH = b"content-length"

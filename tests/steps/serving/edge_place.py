@@ -16,7 +16,8 @@ from tests.steps.serving.conftest import ROOT, free_ports
 
 from ratchet.clients.edge_keys import FILE, add_key, own_key
 from ratchet.clients.openai import COLOUR_HEADER
-from ratchet.clients.router import CONVERSATION_HEADER, EnvoyRouter
+from ratchet.clients.router import EnvoyRouter
+from ratchet.clients.routes import CONVERSATION_HEADER
 from ratchet.clients.settings import Settings, load
 from ratchet.core.releases import Colour
 from ratchet.core.rollout import RouterState

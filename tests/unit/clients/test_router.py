@@ -10,7 +10,8 @@ from tests.fakes.router import FakeRouter
 
 from ratchet.clients import router as module
 from ratchet.clients.files import DiskFull
-from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, MovedMeanwhile, Router, routes
+from ratchet.clients.router import BrokenRoutes, EdgeLags, EnvoyRouter, MovedMeanwhile, Router
+from ratchet.clients.routes import USER_PATHS, routes, version_of
 from ratchet.clients.settings import Ports
 from ratchet.core.rollout import RouterState, first_state, switched_to, with_canary
 
@@ -116,7 +117,7 @@ def test_an_edge_that_does_not_take_the_state_is_an_error(envoy: EnvoyRouter, mo
 
 
 def test_a_write_waits_until_the_edge_answers_with_it(envoy: EnvoyRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["older", "older", module.version_of(FIRST)])
+    answers = iter(["older", "older", version_of(FIRST)])
     monkeypatch.setattr(EnvoyRouter, "_version_in_force", lambda self: next(answers))
 
     envoy.write(FIRST, envoy.read())
@@ -175,7 +176,7 @@ def test_without_a_state_every_request_for_the_model_is_told_so() -> None:
         if "direct_response" in route
     }
 
-    assert told == dict.fromkeys(("/health", *module.USER_PATHS), 503)
+    assert told == dict.fromkeys(("/health", *USER_PATHS), 503)
 
 
 def test_two_states_never_have_the_same_version() -> None:

@@ -6,7 +6,8 @@ from tests.fakes.events import sha
 
 from ratchet.clients.edge_keys import add_key
 from ratchet.clients.engine import COLOURS
-from ratchet.clients.router import EnvoyRouter, routes
+from ratchet.clients.router import EnvoyRouter
+from ratchet.clients.routes import routes
 from ratchet.clients.settings import Ports, Settings, StoreSettings, TraceSettings
 from ratchet.core.rollout import first_state
 from ratchet.local import edge, services

@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from tests.fakes.web import web_server
 
-from ratchet.clients.router import ANSWERS_PATH
+from ratchet.clients.routes import ANSWERS_PATH
 from ratchet.serving.edge import tell
 from ratchet.serving.edge.pod import Place
 from ratchet.serving.edge.tell import Teller

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ratchet.clients.router import USER_PATHS, matching
+from ratchet.clients.routes import USER_PATHS, matching
 from ratchet.clients.settings import TraceSettings
 from ratchet.serving.edge.spans import HIDDEN, HIDDEN_OF_GRPC, request_spans
 

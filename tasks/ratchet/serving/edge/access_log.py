@@ -7,7 +7,7 @@
 from typing import Any
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
-from ratchet.clients.router import HEALTH_PATH, KEY_NAME_HEADER
+from ratchet.clients.routes import HEALTH_PATH, KEY_NAME_HEADER
 from ratchet.serving.edge.envoy import extension
 
 # Where the filter that counts tokens (tokens.lua) leaves what it found.

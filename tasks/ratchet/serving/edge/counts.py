@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
-from ratchet.clients.router import USER_PATHS
+from ratchet.clients.routes import USER_PATHS
 from ratchet.serving.edge.envoy import extension
 
 PATH = "/stats/prometheus"

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.clients.edge_keys import OWN
-from ratchet.clients.router import EDGE_HEADER, KEY_NAME_HEADER, KEYS_FILTER
+from ratchet.clients.routes import EDGE_HEADER, KEY_NAME_HEADER, KEYS_FILTER
 from ratchet.clients.settings import EdgeSettings
 from ratchet.serving.edge.envoy import EXTENSIONS, extension, watched
 from ratchet.serving.edge.keys import API_KEYS, NO_KEYS

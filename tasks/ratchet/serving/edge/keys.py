@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ratchet.clients.files import replace_file
-from ratchet.clients.router import KEY_NAME_HEADER, KEYS_FILTER
+from ratchet.clients.routes import KEY_NAME_HEADER, KEYS_FILTER
 from ratchet.serving.edge.envoy import typed
 
 API_KEYS = "filters.http.api_key_auth.v3.ApiKeyAuth"

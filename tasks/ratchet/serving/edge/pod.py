@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ratchet.clients.router import (
+from ratchet.clients.routes import (
     FEEDBACK_CLUSTER,
     HEALTH_PATH,
     RETRIED,

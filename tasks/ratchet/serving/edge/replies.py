@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ratchet.clients.router import FEEDBACK_PATH
+from ratchet.clients.routes import FEEDBACK_PATH
 from ratchet.clients.settings import EdgeSettings
 
 # tokens.lua marks a request so that it refuses with words of its own.

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 import certifi
 
 from ratchet.clients.openai import COLOUR_HEADER, RELEASE_HEADER
-from ratchet.clients.router import HEALTH_PATH
+from ratchet.clients.routes import HEALTH_PATH
 from ratchet.clients.settings import TraceSettings
 from ratchet.serving.edge.access_log import MAX_REQUEST_ID, TOKENS
 from ratchet.serving.edge.envoy import extension, typed

@@ -8,7 +8,7 @@ import time
 from typing import IO
 
 from ratchet.clients.http import http_client
-from ratchet.clients.router import ANSWERS_PATH
+from ratchet.clients.routes import ANSWERS_PATH
 from ratchet.core.log import log
 from ratchet.serving.edge.pod import Place
 from ratchet.serving.middleware import ANSWER_PATHS

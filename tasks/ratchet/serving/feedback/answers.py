@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ratchet.clients.router import ANSWERS_PATH
+from ratchet.clients.routes import ANSWERS_PATH
 from ratchet.core.log import log
 
 # As the supervisor rotates a laptop's (docs/edge.md).

@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from ratchet.clients.json_lines import find_last, newest_first
-from ratchet.clients.router import FEEDBACK_PATH, KEY_NAME_HEADER
+from ratchet.clients.routes import FEEDBACK_PATH, KEY_NAME_HEADER
 from ratchet.core.feedback import Feedback, SentFeedback, kept_of, request_id_of
 from ratchet.core.log import log
 from ratchet.serving.feedback.inbox import FeedbackInbox
