@@ -1,49 +1,18 @@
 import time
-from collections.abc import Iterator
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.fakes.events import model, sha
-from tests.fakes.folders import make_adapter_folder, make_model_folder
 from tests.fakes.openai import Served
-from tests.fakes.serving_world import TASK, ServingWorld, serving_world
+from tests.fakes.serving_world import ServingWorld
+from tests.steps.stage.conftest import assert_blue_serves_as_before, inputs
 
 from ratchet.clients.openai import EngineAway, NotANumber, RequestRefused
-from ratchet.core.adapter_folder import NotServable
 from ratchet.core.errors import NothingToDo, TerminalError
-from ratchet.core.evaluation import EvalReport
-from ratchet.core.rollout import first_state
-from ratchet.core.serving import ServedParts, ServingSettings
-from ratchet.stage.contract import StageInputs, StageSettings
+from ratchet.stage.contract import StageSettings
 from ratchet.stage.ready import EngineDied, EngineOutOfMemory, NotReady, Speechless
 from ratchet.stage.run import run
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[ServingWorld]:
-    with serving_world(tmp_path) as made:
-        yield made
-
-
-def inputs(place: ServingWorld, **fields: Any) -> StageInputs:
-    made: dict[str, Any] = {
-        "line": "support",
-        "release_id": "b",
-        "model": model("b"),
-        "prompts": place.prompts,
-        "candidate_report": place.report(),
-        "task": TASK,
-        "settings": StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=5.0),
-    }
-    return StageInputs(**{**made, **fields})
-
-
-def _assert_blue_serves_as_before(place: ServingWorld) -> None:
-    assert place.router.state == first_state("blue", "a", sha("a"), seq=0)
-    assert place.engine.loaded("blue") is not None
-    assert "blue" not in place.engine.unloaded
 
 
 def test_a_good_candidate_is_loaded_without_users(place: ServingWorld) -> None:
@@ -53,7 +22,7 @@ def test_a_good_candidate_is_loaded_without_users(place: ServingWorld) -> None:
     assert [check.name for check in outputs.checks] == ["golden prompts", "failed requests", "answer latency"]
     assert outputs.checks[0].num_samples == 12
     assert place.engine.loaded("green") is not None
-    _assert_blue_serves_as_before(place)
+    assert_blue_serves_as_before(place)
 
 
 def test_staging_again_starts_nothing_anew(place: ServingWorld) -> None:
@@ -103,7 +72,7 @@ def test_other_answers_than_evaluated_fail_and_unload(place: ServingWorld, text:
 
     assert outputs.verdict == outputs.checks[0].verdict == "FAIL"
     assert place.engine.loaded("green") is None
-    _assert_blue_serves_as_before(place)
+    assert_blue_serves_as_before(place)
 
 
 def test_a_slow_candidate_fails_and_is_unloaded(place: ServingWorld) -> None:
@@ -113,7 +82,7 @@ def test_a_slow_candidate_fails_and_is_unloaded(place: ServingWorld) -> None:
 
     assert outputs.verdict == outputs.checks[2].verdict == "FAIL"
     assert place.engine.loaded("green") is None
-    _assert_blue_serves_as_before(place)
+    assert_blue_serves_as_before(place)
 
 
 @pytest.mark.parametrize("limit", ["max_ttft_ratio", "max_inter_token_ratio"])
@@ -162,7 +131,7 @@ def test_a_single_request_that_the_preview_fails_fails_the_stage(place: ServingW
     assert (outputs.verdict, outputs.checks[-1].name) == ("FAIL", "failed requests")
     assert outputs.checks[-1].reason.startswith("1 of 1 streamed requests on preview failed; http")
     assert place.engine.loaded("green") is None
-    _assert_blue_serves_as_before(place)
+    assert_blue_serves_as_before(place)
 
 
 def test_a_production_that_fails_is_no_verdict_on_the_candidate(place: ServingWorld) -> None:
@@ -215,7 +184,7 @@ def test_whatever_goes_wrong_the_candidate_is_unloaded(place: ServingWorld, spoi
         run(inputs(place), place.world)
 
     assert place.engine.loaded("green") is None
-    _assert_blue_serves_as_before(place)
+    assert_blue_serves_as_before(place)
 
 
 def test_a_process_that_died_is_told_with_its_last_words(place: ServingWorld) -> None:
@@ -261,80 +230,3 @@ def test_without_a_production_there_is_no_preview(place: ServingWorld) -> None:
 
     with pytest.raises(TerminalError, match="ratchet up"):
         run(inputs(place), place.world)
-
-
-class OnBase:
-    """A candidate of the adapter lane, with files: its merged model, its base and its adapter."""
-
-    def __init__(self, place: ServingWorld, folder: Path) -> None:
-        self.place, self.folder = place, folder
-        self.base = place.world.store.put_folder(make_model_folder(folder / "base"))
-
-    def inputs(self, template: str = "{{ messages }}", **adapter: Any) -> StageInputs:
-        put = self.place.world.store.put_folder
-        merged = put(make_model_folder(self.folder / "merged", template))
-        parts = ServedParts(
-            adapter=put(make_adapter_folder(self.folder / "adapter", self.base.sha256, **adapter)), base=self.base
-        )
-        report = EvalReport.model_validate_json(self.place.world.store.read_bytes(self.place.report()))
-        of_merged = report.model_copy(update={"model_sha256": merged.sha256})
-        self.place.green.models = {"support", "b", merged.sha256}
-        return inputs(
-            self.place,
-            model=merged,
-            parts=parts,
-            serving=ServingSettings(lane="adapter"),
-            candidate_report=self.place.world.store.put_bytes(of_merged.canonical_json()),
-        )
-
-
-@pytest.fixture
-def on_base(place: ServingWorld, tmp_path: Path) -> OnBase:
-    return OnBase(place, tmp_path / "made")
-
-
-def test_in_the_adapter_lane_adapter_and_base_are_loaded_and_asked_as_the_candidate(
-    place: ServingWorld, on_base: OnBase
-) -> None:
-    asked = on_base.inputs()
-
-    outputs = run(asked, place.world)
-
-    loaded = place.engine.loaded("green")
-    assert outputs.verdict == "PASS"
-    assert loaded is not None
-    assert (loaded.model, loaded.parts, loaded.serving.lane) == (asked.model, asked.parts, "adapter")
-
-
-def test_an_adapter_that_answers_otherwise_than_the_evaluated_model_fails(place: ServingWorld, on_base: OnBase) -> None:
-    place.green.answers = dict.fromkeys(place.green.answers, "what the base says")
-
-    outputs = run(on_base.inputs(), place.world)
-
-    assert (outputs.verdict, outputs.checks[0].verdict) == ("FAIL", "FAIL")
-    assert place.engine.loaded("green") is None
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"template": "{{ evil }}"}, "differs from its base in chat_template.jinja"),
-        ({"modules_to_save": ["embed_tokens"]}, "modules_to_save"),
-        ({"r": 1024}, "its rank is 1024"),
-        ({"base_model_name_or_path": f"sha256:{sha('other')}"}, f"trained on base sha256:{sha('other')}"),
-    ],
-    ids=["another chat template", "trained embeddings", "rank", "another base"],
-)
-def test_what_the_adapter_lane_cannot_serve_is_refused_before_anything_is_loaded(
-    place: ServingWorld, on_base: OnBase, change: dict[str, Any], why: str
-) -> None:
-    with pytest.raises(NotServable, match=why):
-        run(on_base.inputs(**change), place.world)
-
-    assert place.engine.num_starts == 0
-    assert place.engine.unloaded == []
-
-
-def test_the_adapter_lane_without_an_adapter_is_no_merged_release(place: ServingWorld) -> None:
-    with pytest.raises(ValueError, match=r"serving\.lane is 'adapter', but there are no parts"):
-        inputs(place, serving=ServingSettings(lane="adapter"))

@@ -1,12 +1,14 @@
+"""What is appended comes back in order, once, whoever else writes."""
+
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.fakes.events import RELEASED, event
 from tests.fakes.threads import at_once
+from tests.unit.clients.ledger.conftest import always, fill, path_of, rewrite
 
 from ratchet.clients.bucket import LocalBucket, StoreAway
 from ratchet.clients.ledger import BrokenJournal, EventRefused, Journal, Ledger
@@ -14,39 +16,6 @@ from ratchet.clients.store import Store
 from ratchet.core.contract import canonical_json
 from ratchet.core.errors import TransientError
 from ratchet.core.releases import LedgerEvent
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(LocalBucket(tmp_path / "store"), tmp_path / "scratch")
-
-
-@pytest.fixture
-def ledger(store: Store) -> Ledger:
-    return Ledger(store, "support")
-
-
-def _always(entry: LedgerEvent) -> Callable[[Sequence[LedgerEvent]], LedgerEvent]:
-    return lambda events: entry
-
-
-def _fill(ledger: Ledger, events: Sequence[LedgerEvent] = RELEASED) -> None:
-    """By another process: what `ledger` says it has read from the store."""
-    writer = Ledger(ledger.store, ledger.line)
-    for entry in events:
-        writer.append(_always(entry))
-
-
-def _path(store: Store, seq: int) -> Path:
-    assert isinstance(store.bucket, LocalBucket)
-    return store.bucket.root / f"ledger/support/{seq:08}.json"
-
-
-def _rewrite(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    content = json.loads(path.read_bytes())
-    change(content)
-    path.chmod(0o644)
-    path.write_bytes(canonical_json(content))
 
 
 def test_a_new_ledger_is_empty_and_verifies(ledger: Ledger) -> None:
@@ -67,21 +36,21 @@ def test_events_from_before_there_was_an_adapter_lane_verify_as_they_are(ledger:
 
     assert len(ledger.verify()) == 4
     assert ledger.events() == RELEASED
-    assert ledger.append(_always(event("rolled_back", "a"))) is not None
+    assert ledger.append(always(event("rolled_back", "a"))) is not None
     assert len(ledger.verify()) == 5
 
 
 def test_events_come_back_in_order_with_their_numbers(ledger: Ledger) -> None:
-    _fill(ledger)
+    fill(ledger)
 
     assert ledger.events() == RELEASED
     assert len(ledger.verify()) == 4
 
 
 def test_append_returns_the_event_as_it_was_written(ledger: Ledger) -> None:
-    _fill(ledger, RELEASED[:1])
+    fill(ledger, RELEASED[:1])
 
-    written = ledger.append(_always(event("approved", "b", seq=99)))
+    written = ledger.append(always(event("approved", "b", seq=99)))
 
     assert written is not None
     assert written.seq == 1
@@ -89,22 +58,22 @@ def test_append_returns_the_event_as_it_was_written(ledger: Ledger) -> None:
 
 
 def test_each_file_names_the_digest_of_the_file_before(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
+    fill(ledger)
 
-    links = [json.loads(_path(store, seq).read_bytes())["previous_sha256"] for seq in range(4)]
+    links = [json.loads(path_of(store, seq).read_bytes())["previous_sha256"] for seq in range(4)]
 
-    assert links == [None, *(hashlib.sha256(_path(store, seq).read_bytes()).hexdigest() for seq in range(3))]
+    assert links == [None, *(hashlib.sha256(path_of(store, seq).read_bytes()).hexdigest() for seq in range(3))]
 
 
 def test_deciding_nothing_writes_nothing(ledger: Ledger) -> None:
-    _fill(ledger)
+    fill(ledger)
 
     assert ledger.append(lambda events: None) is None
     assert len(ledger.events()) == 4
 
 
 def test_two_lines_have_two_ledgers(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
+    fill(ledger)
 
     assert Ledger(store, "support-2").events() == []
     assert Ledger(store, "sup").events() == []
@@ -116,10 +85,10 @@ def test_the_loser_of_a_race_reads_again_and_decides_again(ledger: Ledger) -> No
     def decide(events: Sequence[LedgerEvent]) -> LedgerEvent:
         seen.append(len(events))
         if len(events) == 1:  # another writer comes between reading and writing
-            ledger.append(_always(event("approved", "b")))
+            ledger.append(always(event("approved", "b")))
         return event("approved", "c")
 
-    _fill(ledger, RELEASED[:1])
+    fill(ledger, RELEASED[:1])
     written = ledger.append(decide)
 
     assert seen == [1, 2]
@@ -128,7 +97,7 @@ def test_the_loser_of_a_race_reads_again_and_decides_again(ledger: Ledger) -> No
 
 
 def test_of_many_bootstraps_at_once_exactly_one_is_written(store: Store) -> None:
-    outcomes = at_once(8, lambda number: Ledger(store, "support").append(_always(event("bootstrap", f"m{number}"))))
+    outcomes = at_once(8, lambda number: Ledger(store, "support").append(always(event("bootstrap", f"m{number}"))))
 
     assert sum(isinstance(outcome, LedgerEvent) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, EventRefused) for outcome in outcomes) == 7
@@ -136,9 +105,9 @@ def test_of_many_bootstraps_at_once_exactly_one_is_written(store: Store) -> None
 
 
 def test_many_writers_at_once_lose_no_event(ledger: Ledger, store: Store) -> None:
-    _fill(ledger, RELEASED[:1])
+    fill(ledger, RELEASED[:1])
 
-    at_once(8, lambda number: Ledger(store, "support").append(_always(event("approved", f"m{number}"))))
+    at_once(8, lambda number: Ledger(store, "support").append(always(event("approved", f"m{number}"))))
 
     assert {entry.release_id for entry in ledger.events()[1:]} == {f"m{number}" for number in range(8)}
     assert len(ledger.verify()) == 9
@@ -163,20 +132,20 @@ class Counting(LocalBucket):
 def test_what_was_read_once_is_not_read_again(tmp_path: Path) -> None:
     bucket = Counting(tmp_path / "store")
     ledger = Ledger(Store(bucket, tmp_path / "scratch"), "support")
-    _fill(ledger, RELEASED[:3])
+    fill(ledger, RELEASED[:3])
     assert ledger.events() == RELEASED[:3]
     before = bucket.num_fetched
 
-    ledger.append(_always(RELEASED[3]))
+    ledger.append(always(RELEASED[3]))
 
     assert ledger.events() == RELEASED
     assert bucket.num_fetched == before + 1
 
 
 def test_verify_reads_again_what_was_read_before(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
+    fill(ledger)
     ledger.events()
-    _rewrite(_path(store, 1), lambda content: content.update(by="mallory"))
+    rewrite(path_of(store, 1), lambda content: content.update(by="mallory"))
 
     with pytest.raises(BrokenJournal, match=r"00000002.json: expected seq 2 after"):
         ledger.verify()
@@ -186,21 +155,21 @@ def test_what_was_proved_is_neither_read_nor_judged_again_until_somebody_asks_fo
     bucket = Counting(tmp_path / "store")
     store = Store(bucket, tmp_path / "scratch")
     ledger = Ledger(store, "support")
-    _fill(ledger, RELEASED[:2])
+    fill(ledger, RELEASED[:2])
     assert len(ledger.verify_new()) == 2
-    _fill(Ledger(store, "support"), RELEASED[2:])
+    fill(Ledger(store, "support"), RELEASED[2:])
     before = bucket.num_fetched
 
     assert len(ledger.verify_new()) == 4
     assert bucket.num_fetched - before == 2
-    _path(store, 0).write_bytes(b"{}")
+    path_of(store, 0).write_bytes(b"{}")
     assert len(ledger.verify_new()) == 4
     with pytest.raises(BrokenJournal, match="00000000"):
         ledger.verify()
 
 
 def test_a_new_event_that_must_not_follow_is_seen_by_whoever_reads_on(ledger: Ledger, store: Store) -> None:
-    _fill(ledger, RELEASED[:1])
+    fill(ledger, RELEASED[:1])
     assert len(ledger.verify_new()) == 1
     Journal.append(ledger, lambda _: event("promoted", "b"))
 
@@ -210,18 +179,18 @@ def test_a_new_event_that_must_not_follow_is_seen_by_whoever_reads_on(ledger: Le
 
 
 def test_an_event_that_was_read_before_and_is_gone_is_told(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
+    fill(ledger)
     ledger.events()
-    _path(store, 3).unlink()
+    path_of(store, 3).unlink()
 
     with pytest.raises(BrokenJournal, match=r"00000003.json: read before, but gone"):
-        ledger.append(_always(event("rolled_back", "a")))
+        ledger.append(always(event("rolled_back", "a")))
 
 
 def test_a_write_whose_answer_was_lost_is_not_repeated(tmp_path: Path) -> None:
     ledger = Ledger(Store(AnswerLost(tmp_path / "store"), tmp_path / "scratch"), "support")
 
-    written = ledger.append(_always(event("bootstrap", "a")))
+    written = ledger.append(always(event("bootstrap", "a")))
 
     assert written is not None
     assert len(ledger.events()) == 1
@@ -236,7 +205,7 @@ def test_a_race_that_is_lost_for_ever_ends_as_transient(tmp_path: Path) -> None:
     ledger = Ledger(Store(NeverFirst(tmp_path / "store"), tmp_path / "scratch"), "support")
 
     with pytest.raises(TransientError, match="lost the race"):
-        ledger.append(_always(event("bootstrap", "a")))
+        ledger.append(always(event("bootstrap", "a")))
 
 
 class Away(LocalBucket):
@@ -248,103 +217,19 @@ def test_a_store_that_is_away_is_passed_on(tmp_path: Path) -> None:
     ledger = Ledger(Store(Away(tmp_path / "store"), tmp_path / "scratch"), "support")
 
     with pytest.raises(StoreAway):
-        ledger.append(_always(event("bootstrap", "a")))
-
-
-# other hands
-
-
-@pytest.mark.parametrize("seq", [0, 1, 2])
-def test_a_changed_event_breaks_the_chain_at_the_next_one(ledger: Ledger, store: Store, seq: int) -> None:
-    _fill(ledger)
-    _rewrite(_path(store, seq), lambda content: content.update(by="mallory"))
-
-    with pytest.raises(BrokenJournal, match=f"ledger/support/{seq + 1:08}.json: expected seq {seq + 1} after"):
-        ledger.events()
-
-
-def test_a_removed_event_is_a_gap(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
-    _path(store, 1).unlink()
-
-    with pytest.raises(BrokenJournal, match=r"ledger/support/00000002.json: expected ledger/support/00000001.json"):
-        ledger.events()
-
-
-def test_a_file_that_does_not_belong_is_named(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
-    _path(store, 1).with_name("notes.txt").write_text("hello")
-
-    with pytest.raises(BrokenJournal, match=r"notes\.txt"):
-        ledger.events()
-
-
-def test_two_events_that_changed_places_are_found(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
-    one, two, aside = _path(store, 1), _path(store, 2), _path(store, 1).parent.parent / "aside"
-    one.rename(aside)
-    two.rename(one)
-    aside.rename(two)
-
-    with pytest.raises(BrokenJournal, match=r"00000001.json: expected seq 1"):
-        ledger.events()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (lambda content: content[: len(content) // 2], "not a whole LedgerEvent"),
-        (lambda content: b"", "not a whole LedgerEvent"),
-        (lambda content: b"[1]", "not a whole LedgerEvent"),
-        (lambda content: content.replace(b'"schema_version":1', b'"schema_version":2'), "known schema"),
-        (lambda content: content.replace(b'"by"', b'"bye"'), "not a whole LedgerEvent"),
-        (lambda content: b"\xff" + content, "not a whole LedgerEvent"),
-    ],
-    ids=["torn", "empty", "another thing", "a later schema", "an unknown field", "not UTF-8"],
-)
-def test_a_record_that_cannot_be_read_is_named(
-    ledger: Ledger, store: Store, spoil: Callable[[bytes], bytes], words: str
-) -> None:
-    _fill(ledger)
-    path = _path(store, 3)
-    path.chmod(0o644)
-    path.write_bytes(spoil(path.read_bytes()))
-
-    with pytest.raises(BrokenJournal, match=f"00000003.json.*{words}"):
-        ledger.events()
-
-
-def test_nothing_is_appended_to_a_broken_chain(ledger: Ledger, store: Store) -> None:
-    _fill(ledger)
-    _rewrite(_path(store, 0), lambda content: content.update(by="mallory"))
-
-    with pytest.raises(BrokenJournal):
-        ledger.append(_always(event("approved", "c")))
-
-    assert not _path(store, 4).exists()
-
-
-def test_verify_reads_the_story_too_not_only_the_chain(ledger: Ledger, store: Store) -> None:
-    _fill(ledger, RELEASED[:1])
-    head = hashlib.sha256(_path(store, 0).read_bytes()).hexdigest()
-    forged = event("promoted", "b", seq=1).model_dump(mode="json") | {"previous_sha256": head}
-    _path(store, 1).write_bytes(canonical_json(forged))
-
-    assert len(ledger.events()) == 2
-    with pytest.raises(EventRefused, match=r"00000001.json: promoted of b is refused: no intent"):
-        ledger.verify()
+        ledger.append(always(event("bootstrap", "a")))
 
 
 # what must not follow
 
 
 def test_a_bootstrap_is_refused_once_there_is_an_event(ledger: Ledger) -> None:
-    _fill(ledger, RELEASED[:1])
+    fill(ledger, RELEASED[:1])
 
     with pytest.raises(EventRefused, match="only in an empty ledger"):
-        ledger.append(_always(event("bootstrap", "b")))
+        ledger.append(always(event("bootstrap", "b")))
 
 
 def test_an_event_of_another_line_is_refused(ledger: Ledger) -> None:
     with pytest.raises(EventRefused, match="another line"):
-        ledger.append(_always(event("bootstrap", "a", line="sales")))
+        ledger.append(always(event("bootstrap", "a", line="sales")))
