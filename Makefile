@@ -56,7 +56,7 @@ lint: $(BIN)/pytest ## style, types, architecture
 	$(BIN)/lint-imports
 
 test-unit: $(BIN)/pytest
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: lint test-unit ## what needs no step's environment and no platform
 

@@ -60,7 +60,7 @@ def main(chosen: list[str]) -> int:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [settings.python(image), "-m", "pytest", "--timeout", "900", "--durations", "5", *names]
         if not alone:
-            command += ["--numprocesses", "auto", "--dist", "loadfile"]
+            command += ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
         if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
             failed.append(image)
     if failed:
