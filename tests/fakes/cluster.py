@@ -39,6 +39,8 @@ class FakeCluster:
         return copy.deepcopy(found)
 
     def log(self, pod: str, container: str, num_lines: int) -> str:
+        if pod not in {one["metadata"]["name"] for one in self.pods}:
+            raise Absent(f"no pods/{pod}")
         return self.logs.get(pod, f"log of {pod}/{container}")
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ratchet.cli.release import find_report
+from ratchet.clients.cluster import Absent
 from ratchet.clients.json_lines import find_last, newest_first, parsed
 from ratchet.clients.routes import FEEDBACK_PATH
 from ratchet.clients.world import World
@@ -90,11 +91,21 @@ def _request(world: World, line: str, asked: str) -> dict[str, Any]:
 
 def _in_pods(world: World, line: str, request_id: str) -> dict[str, Any] | None:
     for pod in edge_pods.pods(world, line):
-        said = world.cluster.log(pod["metadata"]["name"], "edge", NUM_LOG_LINES)
-        for told in map(parsed, reversed(said.split("\n"))):
+        for told in map(parsed, reversed(_logged(world, pod).split("\n"))):
             if told.get("request_id") == request_id and _is_answer(told):
                 return told
     return None
+
+
+def _logged(world: World, pod: dict[str, Any]) -> str:
+    """Nothing, of a pod whose edge has not begun, or that was replaced meanwhile."""
+    edges = (one for one in pod["status"].get("containerStatuses", ()) if one["name"] == "edge")
+    if not any(one["restartCount"] or "waiting" not in one["state"] for one in edges):
+        return ""
+    try:
+        return world.cluster.log(pod["metadata"]["name"], "edge", NUM_LOG_LINES)
+    except Absent:
+        return ""
 
 
 def _is_answer(told: dict[str, Any]) -> bool:

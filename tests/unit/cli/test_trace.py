@@ -160,13 +160,32 @@ def test_on_a_cluster_an_answer_is_in_the_log_of_one_of_the_edges_pods(place: Re
     cluster, world = FakeCluster(), place.world
     world.settings = world.settings.model_copy(update={"runtime": "kubernetes"})
     world.__dict__["cluster"] = cluster
-    cluster.pods = [{"metadata": {"name": f"edge-{n}"}, "status": {"podIP": "127.0.0.1"}} for n in range(2)]
+    cluster.pods = [_edge("edge-0", "running"), _edge("edge-1", "running"), _edge("edge-2", "waiting")]
     others = (_line(request_id="a\u2028b"), _line(path="/v1/feedback", release=None, status=202))
     cluster.logs["edge-1"] = "starting\n" + _line().join(others)
+    cluster.logs["edge-2"] = _line(request_id="id-2")  # which the real one would refuse to give: it has not begun
 
     assert trace(world, recipe, "id-1").event.release_id == "b"
     with pytest.raises(Untraceable, match="logs of the edge's pods"):
         trace(world, recipe, "id-2")
+
+
+def test_a_pod_that_is_replaced_while_it_is_looked_for_is_passed_over(place: ReleaseWorld, recipe: Recipe) -> None:
+    class Replaced(FakeCluster):
+        def find(self, group: str, kind: str, labels: str) -> list[dict[str, Any]]:
+            return [_edge("edge-gone", "running"), *self.pods]
+
+    cluster, world = Replaced(), place.world
+    world.settings = world.settings.model_copy(update={"runtime": "kubernetes"})
+    world.__dict__["cluster"] = cluster
+    cluster.pods, cluster.logs = [_edge("edge-1", "running")], {"edge-1": _line()}
+
+    assert trace(world, recipe, "id-1").event.release_id == "b"
+
+
+def _edge(name: str, state: str) -> dict[str, Any]:
+    container = {"name": "edge", "restartCount": 0, "state": {state: {}}}
+    return {"metadata": {"name": name}, "status": {"podIP": "127.0.0.1", "containerStatuses": [container]}}
 
 
 def test_a_request_that_no_model_answered_says_so(place: ReleaseWorld, recipe: Recipe) -> None:
