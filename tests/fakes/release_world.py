@@ -50,9 +50,9 @@ class Bucket(LocalBucket):
         self._answer()
         super().fetch(key, target)
 
-    def keys(self, prefix: str) -> Iterator[str]:
+    def stamps(self, prefix: str) -> Iterator[tuple[str, str]]:
         self._answer()
-        return super().keys(prefix)
+        return super().stamps(prefix)
 
     def _answer(self) -> None:
         if self.away:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,6 +47,10 @@ class Bucket(Protocol):
         """Every key that starts with `prefix`, sorted."""
         ...
 
+    def stamps(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """As keys, each with a stamp that is another one after every write."""
+        ...
+
 
 class LocalBucket:
     """A directory. A key is made by hard-linking a finished temporary file to its name, which fails if it is taken."""
@@ -79,9 +84,19 @@ class LocalBucket:
         return (self.root / key).is_file()
 
     def keys(self, prefix: str) -> Iterator[str]:
+        yield from (key for key, _ in self.stamps(prefix))
+
+    def stamps(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """By the time at which the inode changed, which nobody sets back, as they may a file's."""
         folder = self.root / prefix if prefix.endswith("/") else (self.root / prefix).parent
-        found = (path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
-        yield from sorted(key for key in found if key.startswith(prefix))
+        found = {}
+        for path in folder.rglob("*"):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                if stat.S_ISREG(status.st_mode):
+                    written = f"{status.st_ctime_ns}-{status.st_ino}-{status.st_size}"
+                    found[path.relative_to(self.root).as_posix()] = written
+        yield from sorted((key, written) for key, written in found.items() if key.startswith(prefix))
 
     def _staging(self) -> Path:
         """Where files are written before they get their name; what a killed writer left there long ago is removed."""

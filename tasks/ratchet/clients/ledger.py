@@ -7,6 +7,7 @@ ledger/support/00000002.json
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -48,17 +49,26 @@ class LostRace(TransientError, RuntimeError):
     code = "MOVED_MEANWHILE"
 
 
+@dataclass(frozen=True)
+class _Known(Generic[Record]):
+    """A record as it was read. `stamp`: the store's own, another one after every write."""
+
+    record: Record
+    sha256: str
+    stamp: str
+
+
 class Journal(Generic[Record]):
     """Records of one model class, which must have a field `seq`; the journal sets it and chains the files.
 
-    What was read once is not read again: a record never changes, and each new one names the digest of the last.
+    What was read once is not read again unless the store lists it as written since, and must then hold the same bytes.
     """
 
     def __init__(self, store: Store, prefix: str, model: type[Record]) -> None:
         self.store = store
         self.prefix = prefix
         self.model = model
-        self._known: tuple[list[Record], str | None] = ([], None)
+        self._known: list[_Known[Record]] = []
 
     def records(self) -> list[Record]:
         """All records, oldest first, with the chain verified.
@@ -91,22 +101,34 @@ class Journal(Generic[Record]):
 
     def _read(self) -> tuple[list[Record], str | None]:
         """All records, and the digest of the last."""
-        known, head_sha256 = self._known
-        records = list(known)
-        keys = self.store.keys(f"{self.prefix}/")
-        for seq, key in enumerate(keys):
+        known, found = self._known, list[_Known[Record]]()
+        listed = self.store.stamps(f"{self.prefix}/")
+        for seq, (key, _) in enumerate(listed):
             if key != self._key(seq):
                 raise BrokenJournal(f"{key}: expected {self._key(seq)} here: a record is missing or does not belong")
-        if len(keys) < len(records):
-            raise BrokenJournal(f"{self._key(len(keys))}: read before, but gone: records must never be deleted")
-        for seq, key in enumerate(keys[len(records) :], start=len(records)):
-            content = self.store.get(key)
-            if content is None:
-                raise BrokenJournal(f"{key}: listed, but gone: records must never be deleted")
-            records.append(self._parse(key, content, seq, head_sha256))
-            head_sha256 = hashlib.sha256(content).hexdigest()
-        self._known = (list(records), head_sha256)
-        return records, head_sha256
+        if len(listed) < len(known):
+            raise BrokenJournal(f"{self._key(len(listed))}: read before, but gone: records must never be deleted")
+        for seq, (key, stamp) in enumerate(listed):
+            before = known[seq] if seq < len(known) else None
+            if before is None or before.stamp != stamp:
+                before = self._read_one(key, seq, stamp, before, found[-1].sha256 if found else None)
+            found.append(before)
+        self._known = found
+        return [one.record for one in found], found[-1].sha256 if found else None
+
+    def _read_one(
+        self, key: str, seq: int, stamp: str, before: "_Known[Record] | None", head_sha256: str | None
+    ) -> "_Known[Record]":
+        content = self.store.get(key)
+        if content is None:
+            raise BrokenJournal(f"{key}: listed, but gone: records must never be deleted")
+        sha256 = hashlib.sha256(content).hexdigest()
+        if before and sha256 != before.sha256:
+            raise BrokenJournal(
+                f"{key}: {_short(before.sha256)} when it was read before, {_short(sha256)} now: records must never be "
+                "changed; put the original back from a copy of the store"
+            )
+        return _Known(before.record if before else self._parse(key, content, seq, head_sha256), sha256, stamp)
 
     def _parse(self, key: str, content: bytes, seq: int, head_sha256: str | None) -> Record:
         try:
@@ -160,7 +182,7 @@ class Ledger(Journal[LedgerEvent]):
         return Ledger(self.store, self.line).verify_new()
 
     def verify_new(self) -> list[LedgerEvent]:
-        """As `verify`, but what this object has read and proved before is neither read nor judged again."""
+        """As `verify`, but what this object has proved before is not judged again, and read only if written since."""
         events = self.events()
         for seq in range(self._num_proved, len(events)):
             self._check(events[:seq], events[seq])

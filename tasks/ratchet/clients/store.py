@@ -147,6 +147,10 @@ class Store:
     def keys(self, prefix: str) -> list[str]:
         return list(self.bucket.keys(prefix))
 
+    def stamps(self, prefix: str) -> list[tuple[str, str]]:
+        """As keys, each with a stamp that is another one after every write."""
+        return list(self.bucket.stamps(prefix))
+
     def _fetch(self, key: str, sha256: str, target: Path) -> None:
         found = self._fetch_once(key, target)
         if found != sha256:  # a torn transfer is mended by a second one; torn content is not

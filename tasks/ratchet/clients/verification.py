@@ -48,8 +48,8 @@ def heard(question: Callable[[], Answer]) -> Heard[Answer]:
 def gather(world: World, line: str, users_url: str, anew: bool = True) -> Facts:
     """Ask everything once; what is down is a silence, and hinders nothing else. `users_url`: the edge, from here.
 
-    Unless `anew`, no served files are read, which may have many gigabytes, and of the ledger only what this world has
-    not read before.
+    Unless `anew`, no served files are read, which may have many gigabytes, and of the ledger only what was written
+    since this world read it.
     """
     ledger = world.ledger(line)
     serving = _InPods(world) if world.settings.runtime == "kubernetes" else _OnThisMachine(world)

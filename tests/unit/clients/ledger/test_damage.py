@@ -1,7 +1,10 @@
 """Records that other hands changed, removed or added: each is named, and nothing follows them."""
 
 import hashlib
+import os
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.fakes.events import RELEASED, event
@@ -19,6 +22,34 @@ def test_a_changed_event_breaks_the_chain_at_the_next_one(ledger: Ledger, store:
 
     with pytest.raises(BrokenJournal, match=f"ledger/support/{seq + 1:08}.json: expected seq {seq + 1} after"):
         ledger.events()
+
+
+@pytest.mark.parametrize("seq", range(4))
+def test_a_change_of_what_was_read_before_is_seen_at_the_next_reading(ledger: Ledger, store: Store, seq: int) -> None:
+    """Of the last record too, which no chain shows, and with the file's time set back."""
+    fill(ledger)
+    ledger.events()
+    path = path_of(store, seq)
+    whole, times = path.read_bytes(), path.stat()
+    rewrite(path, lambda content: content.update(by="zoe"))  # mia: as many bytes
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    for read in (ledger.events, ledger.verify_new):
+        with pytest.raises(BrokenJournal, match=rf"{seq:08}.json: \w+ when it was read before, \w+ now"):
+            read()
+    path.write_bytes(whole)
+    assert ledger.verify_new() == RELEASED
+
+
+def test_a_store_that_was_copied_is_read_again_and_found_the_same(tmp_path: Path, ledger: Ledger, store: Store) -> None:
+    fill(ledger)
+    ledger.events()
+    folder = path_of(store, 0).parent
+    shutil.copytree(folder, tmp_path / "copy")
+    shutil.rmtree(folder)
+    (tmp_path / "copy").rename(folder)
+
+    assert ledger.events() == RELEASED
 
 
 def test_a_removed_event_is_a_gap(ledger: Ledger, store: Store) -> None:
