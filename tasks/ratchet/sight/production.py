@@ -1,5 +1,5 @@
-"""Does what serves agree with the ledger? What `ratchet verify` asks, but for reading the served files, and of the ledger
-what the store does not list as written since it was read. The DAG monitor_<line> reads both, at each of its looks.
+"""Does what serves agree with the ledger? What `ratchet verify` asks, but for reading the served files, and of the
+ledger what the store does not list as written since it was read. The DAG monitor_<line> reads both at each look.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.events import model, sha
+from tests.fakes.releases import ANY_LATENCY
 from tests.fakes.serving_world import TASK, ServingWorld, serving_world
 
 from ratchet.core.rollout import first_state
@@ -26,7 +27,7 @@ def inputs(place: ServingWorld, **fields: Any) -> StageInputs:
         "prompts": place.prompts,
         "candidate_report": place.report(),
         "task": TASK,
-        "settings": StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=5.0),
+        "settings": StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=ANY_LATENCY),
     }
     return StageInputs(**{**made, **fields})
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from tests.fakes.events import model, sha
 from tests.fakes.openai import Served
+from tests.fakes.releases import ANY_LATENCY
 from tests.fakes.serving_world import ServingWorld
 from tests.steps.stage.conftest import assert_blue_serves_as_before, inputs
 
@@ -55,7 +56,7 @@ def test_what_the_probe_saw_of_both_is_told(place: ServingWorld) -> None:
 
 
 def test_asking_ends_at_the_look_that_settles_it(place: ServingWorld) -> None:
-    settings = StageSettings(ready_timeout_seconds=1, max_latency_ratio=20.0)
+    settings = StageSettings(ready_timeout_seconds=1, max_latency_ratio=ANY_LATENCY)
 
     outputs = run(inputs(place, settings=settings), place.world)
 
@@ -77,8 +78,9 @@ def test_other_answers_than_evaluated_fail_and_unload(place: ServingWorld, text:
 
 def test_a_slow_candidate_fails_and_is_unloaded(place: ServingWorld) -> None:
     place.green.delay_seconds = 0.2
+    settings = StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=2.0)
 
-    outputs = run(inputs(place), place.world)
+    outputs = run(inputs(place, settings=settings), place.world)
 
     assert outputs.verdict == outputs.checks[2].verdict == "FAIL"
     assert place.engine.loaded("green") is None
@@ -91,7 +93,9 @@ def test_a_limit_of_the_first_token_or_between_tokens_says_no_too(place: Serving
         place.green.delay_seconds = 0.05
     else:
         place.green.streams.piece_seconds = 0.05
-    settings = StageSettings(ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=10_000.0, **{limit: 2.0})
+    settings = StageSettings(
+        ready_timeout_seconds=1, num_latency_probes=6, max_latency_ratio=ANY_LATENCY, **{limit: 2.0}
+    )
 
     outputs = run(inputs(place, settings=settings), place.world)
 
