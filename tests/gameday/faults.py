@@ -67,13 +67,6 @@ FAULTS = (
         not_those_with=("reload",),
     ),
     Fault(
-        "a record of the ledger is changed",
-        *("RatchetLiveDiffers", "live-differs", (5,)),
-        inject=injections.change_a_record,
-        by_hand=injections.put_the_record_back,
-        alongside=("RatchetSourceDown",),  # what cannot be read is a source that is down
-    ),
-    Fault(
         "the edge crashes until it is given up",
         *("RatchetRequestsFail", "requests-fail", (3,)),
         inject=gives_up("envoy"),
@@ -103,6 +96,14 @@ FAULTS = (
         when=injections.the_stand_in_has_users,
         inject=active_engine(signal.SIGKILL),
         alongside=WHILE_AN_ENGINE_STARTS,
+    ),
+    Fault(
+        "a record of the ledger is changed",
+        *("RatchetLiveDiffers", "live-differs", (5,)),
+        when=injections.both_had_users,
+        inject=injections.change_a_record,
+        by_hand=injections.put_the_record_back,
+        alongside=("RatchetSourceDown",),  # what cannot be read is a source that is down
     ),
     Fault(
         "a byte of the served model changes on the disk",

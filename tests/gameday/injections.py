@@ -182,7 +182,9 @@ def change_a_record(place: Place) -> None:
     record = _oldest_record(place)
     content = record.read_bytes()
     (place.home / record.name).write_bytes(content)
-    replace_file(record, content.replace(b"the untuned base", b"an untuned base"))
+    changed = content.replace(b"the untuned base", b"an untuned base")
+    assert changed != content, f"{record} does not say what it is of"
+    replace_file(record, changed)
 
 
 def put_the_record_back(place: Place) -> None:
