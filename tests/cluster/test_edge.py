@@ -23,6 +23,7 @@ from tests.fakes.events import event
 from tests.fakes.release_world import loaded
 
 from ratchet.clients.kubernetes_engine import LOADED
+from ratchet.local.sample import generate
 from ratchet.serving.feedback.inbox import FeedbackInbox
 from ratchet.serving.feedback.store_inbox import inbox_of_line
 
@@ -174,6 +175,25 @@ def test_feedback_waits_in_the_store_for_a_person(place: Bench) -> None:
     assert "[email]" in place.ratchet("feedback", "show", found).stdout
     assert place.ratchet("feedback", "reject", found, "--reason", "a test").returncode == 0
     assert re.search("no feedback waits", place.ratchet("feedback").stdout)
+
+
+def test_accepted_feedback_is_a_row_of_the_next_version(place: Bench, tmp_path: Path) -> None:
+    generate(tmp_path / "week.csv", seed=1, num_rows=400)
+    submitted = place.ratchet("submit", str(tmp_path / "week.csv"))
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    answer, question = ask(place).headers["x-request-id"], "my bicycle never came, so give me back what it cost"
+
+    def told() -> httpx.Response | None:
+        said = say(place, answer, corrected="refund_request", question=question)
+        return said if said.status_code == 202 else None
+
+    found = until(told, 30, "the service knows the answer").json()["id"]
+    accepted = place.ratchet("feedback", "accept", found)
+
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    before, after = place.world.datasets("support").records()
+    assert (before.num_rows + 1, after.made_from) == (after.num_rows, before.seq)
+    assert question in place.world.store.read_bytes(after.rows).decode()
 
 
 def test_an_answer_leads_to_its_release(place: Bench) -> None:
