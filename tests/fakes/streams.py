@@ -23,6 +23,8 @@ class Streams:
     tokens_per_piece: int = 1
     # The last piece is made when this is set.
     last_waits_for: threading.Event | None = None
+    # The stream ends, after its last word, when this is set.
+    end_waits_for: threading.Event | None = None
 
     def lines(self, text: str, asked: dict[str, Any]) -> Iterator[bytes]:
         yield b": this is a comment, and an endpoint may send it\n\n"
@@ -47,6 +49,8 @@ class Streams:
                 comment = usage.replace(b"data:", b":", 1)
                 yield from (comment[:1], comment[1:20], comment[20:-1], comment[-1:])
         yield b"data: [DONE]\n\n"
+        if self.end_waits_for:
+            self.end_waits_for.wait(30)
 
     def _end_badly(self) -> Iterator[bytes]:
         if self.ending == "error":

@@ -126,7 +126,7 @@ def test_many_at_once_are_answered_while_a_canarys_engine_is_gone() -> None:
 def test_what_a_hanging_candidate_does_not_begin_to_answer_production_answers(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
+    monkeypatch.setattr("ratchet.clients.routes.FIRST_BYTE_SECONDS", 1)
     before = place.router.traffic("green")
     place.engines["green"].delay_seconds = 20.0
     place.go(with_canary(ON_A, "b", sha("b"), 99, seq=2))
@@ -142,7 +142,7 @@ def test_what_a_hanging_candidate_does_not_begin_to_answer_production_answers(
 
 
 def test_a_slow_candidate_that_answers_first_is_not_cut(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 1)
+    monkeypatch.setattr("ratchet.clients.routes.FIRST_BYTE_SECONDS", 1)
     place.engines["green"].delay_seconds = 2.0
     place.engines["blue"].delay_seconds = 20.0
     place.go(with_canary(ON_A, "b", sha("b"), 99, seq=2))

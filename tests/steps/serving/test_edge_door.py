@@ -191,6 +191,25 @@ def test_a_stream_that_its_client_breaks_off_has_cost_what_it_brought(place: Pla
     assert ask(place, key).status_code == 429
 
 
+def test_a_stream_that_its_client_leaves_at_its_last_word_is_counted_whole(place: Place) -> None:
+    """As official clients do, who do not wait for the stream's end."""
+    key, end = give_key(place, "oda"), threading.Event()
+    place.engines["blue"].streams = Streams(num_pieces=3, end_waits_for=end)  # 8 tokens, of 40
+    body = {"model": "support", "messages": HELLO, "stream": True}
+
+    for number in range(5):
+        headers = {"Authorization": f"Bearer {key}", "x-request-id": f"left-{number}"}
+        with httpx.stream("POST", f"{place.router.url()}/v1/chat/completions", json=body, headers=headers) as stream:
+            assert "data: [DONE]" in stream.iter_lines()
+
+    end.set()
+    assert ask(place, key).status_code == 429
+    log = place.settings.root / "access.log"
+    eventually(lambda: "left-4" in log.read_text())
+    told = [line for line in map(json.loads, log.read_text().splitlines()) if line["request_id"].startswith("left-")]
+    assert [(line["prompt_tokens"], line["completion_tokens"]) for line in told] == [(5, 3)] * 5
+
+
 def test_a_request_that_is_too_large_is_refused_before_any_engine(place: Place) -> None:
     with official(place, "none") as client, pytest.raises(openai.APIStatusError, match="larger than 2000 bytes") as no:
         client.chat.completions.create(model="support", messages=[{"role": "user", "content": "x" * 2001}])

@@ -74,7 +74,7 @@ def test_users_of_a_candidate_that_dies_are_answered_by_production(releases: Rel
 def test_users_of_a_candidate_that_hangs_are_answered_by_production(
     releases: Releases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ratchet.clients.router.FIRST_BYTE_SECONDS", 2)
+    monkeypatch.setattr("ratchet.clients.routes.FIRST_BYTE_SECONDS", 2)
     # Of so many not all are in the middle of an answer of the candidate when it stops: those wait until it goes on.
     with asking(releases.serving, num_threads=12) as load, canary(releases, load, LONG_CANARY) as promotion:
         os.killpg(releases.serving.engine_pid("green"), signal.SIGSTOP)

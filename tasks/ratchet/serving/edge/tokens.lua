@@ -76,8 +76,15 @@ local function without_own_comments(text, begins_line)
   return begins_line and text:sub(2) or text, held
 end
 
+-- Told at each piece, not at the end: a client may leave at the last word, and then no end comes.
+local function tell(handle, prompt, completion)
+  local seen = handle:streamInfo():dynamicMetadata()
+  seen:set("ratchet", "prompt_tokens", prompt)
+  seen:set("ratchet", "completion_tokens", completion)
+end
+
 function envoy_on_response(handle)
-  local key, tail, pieces = key_of(handle), "", 0
+  local key, tail, pieces, charged = key_of(handle), "", 0, 0
   local prompt, completion
   local held, begins_line = "", true
   local streams = (handle:headers():get("content-type") or ""):find("text/event-stream", 1, true) ~= nil
@@ -87,26 +94,22 @@ function envoy_on_response(handle)
     prompt = last_number(text, "prompt_tokens", prompt)
     completion = last_number(text, "completion_tokens", completion)
     tail = text:sub(-TAIL_BYTES)
-    -- A stream that its client breaks off never says what it used: it has cost a token a piece, at least.
-    if key and streams then
+    if streams then
       local _, events = bytes:gsub("\n\n", "")
       pieces = pieces + events
-      charge(key, events)
-    end
-    if streams then
       local shown
       shown, held = without_own_comments(held .. bytes, begins_line)
       begins_line = shown == "" and begins_line or shown:sub(-1) == "\n"
       chunk:setBytes(shown)
     end
-  end
-  if prompt == nil then
-    return
-  end
-  local seen = handle:streamInfo():dynamicMetadata()
-  seen:set("ratchet", "prompt_tokens", prompt)
-  seen:set("ratchet", "completion_tokens", completion or 0)
-  if key then
-    charge(key, prompt + (completion or 0) - pieces)
+    if prompt then
+      tell(handle, prompt, completion or 0)
+    end
+    if key then
+      -- A stream that its client breaks off never says what it used: it has cost a token a piece, at least.
+      local used = prompt and prompt + (completion or 0) or pieces
+      charge(key, used - charged)
+      charged = used
+    end
   end
 end
