@@ -41,9 +41,9 @@ def install_tools(settings: Settings, image: str) -> list[Path]:
 
 
 def _install(target: Path, *wanted: str | Path) -> None:
-    if not target.is_dir():
-        uv = Path(sys.executable).parent / "uv"
-        subprocess.run([uv, "pip", "install", "--quiet", "--target", target, *wanted], check=True)
+    """What is there already is left as it is, without asking an index."""
+    uv = Path(sys.executable).parent / "uv"
+    subprocess.run([uv, "pip", "install", "--quiet", "--target", target, *wanted], check=True)
 
 
 def main(chosen: list[str]) -> int:
