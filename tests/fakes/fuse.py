@@ -21,6 +21,17 @@ class Fuse:
         self.moment, self.meanwhile = moment, meanwhile
         self.num_effects, self.is_dead = 0, False
 
+    def kills(self, moment: int, act: Callable[[], object]) -> bool:
+        """Run `act` in a process that dies at `moment`; False when it ended before."""
+        self.set(moment)
+        try:
+            act()
+        except Killed:
+            return True
+        finally:
+            self.set(None)
+        return False
+
     def burn(self, effect: Callable[..., Any], *args: Any) -> Any:
         now = 2 * self.num_effects
         self.num_effects += 1

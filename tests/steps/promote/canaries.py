@@ -1,9 +1,8 @@
 """Promotions with a canary, whole or killed at some moment."""
 
 from tests.fakes.events import promotion
-from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld
-from tests.fakes.releases import with_canary_of
+from tests.fakes.releases import ANY_LATENCY, PATIENCE, with_canary_of
 
 from ratchet.promote import run as promote
 from ratchet.promote.contract import CanarySettings, PromoteOutputs
@@ -11,10 +10,10 @@ from ratchet.promote.contract import CanarySettings, PromoteOutputs
 SETTINGS = CanarySettings(
     steps=(10, 50),
     step_seconds=0.02,
-    max_stretch=1000.0,  # a busy machine must not make a canary undecided
+    max_stretch=PATIENCE,
     probe_interval_seconds=0.001,
     min_requests=4,
-    max_latency_ratio=50.0,
+    max_latency_ratio=ANY_LATENCY,
 )
 # Intent, two shares, switch, event, two versions, their aliases: each with a before and an after.
 MOMENTS = range(16)
@@ -26,14 +25,7 @@ def promoted(place: ReleaseWorld, settings: CanarySettings = SETTINGS) -> Promot
 
 def die_at(place: ReleaseWorld, moment: int) -> bool:
     asked = with_canary_of(place, promotion(), SETTINGS)
-    place.fuse.set(moment)
-    try:
-        promote.run(asked, place.world)
-    except Killed:
-        return True
-    finally:
-        place.fuse.set(None)
-    return False
+    return place.fuse.kills(moment, lambda: promote.run(asked, place.world))
 
 
 def assert_users_are_back(place: ReleaseWorld) -> None:

@@ -30,11 +30,6 @@ NUM_AT_ONCE = 4
 
 
 @pytest.fixture
-def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
-    return ReleaseWorld(tmp_path, engines_url)
-
-
-@pytest.fixture
 def edge(place: ReleaseWorld) -> EnvoyRouter:
     """The real router's record, with nobody listening at the edge: each process opens it anew."""
     first = EnvoyRouter(place.folder / "router", Ports(edge=9))

@@ -1,12 +1,9 @@
 """Promotion as it is lived: every moment at which the process can die, every outage, every second click."""
 
 import itertools
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from tests.fakes.events import model, promotion, sha
-from tests.fakes.fuse import Killed
 from tests.fakes.release_world import ReleaseWorld, loaded
 from tests.fakes.release_world import rollback as going_back
 
@@ -19,23 +16,6 @@ from ratchet.rollback import run as rollback
 
 # A promotion has six effects (intent, switch, event, two versions, their aliases), each with a before and an after.
 MOMENTS = range(12)
-
-
-@pytest.fixture
-def place(tmp_path: Path, engines_url: str) -> ReleaseWorld:
-    return ReleaseWorld(tmp_path, engines_url)
-
-
-def _die_at(place: ReleaseWorld, moment: int, act: Callable[[], object]) -> bool:
-    """Run `act` in a process that dies at `moment`; False when it ended before."""
-    place.fuse.set(moment)
-    try:
-        act()
-    except Killed:
-        return True
-    finally:
-        place.fuse.set(None)
-    return False
 
 
 def _promote(place: ReleaseWorld) -> PromoteOutputs:
@@ -79,7 +59,7 @@ def test_a_second_click_changes_nothing(place: ReleaseWorld) -> None:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_at_any_moment_and_run_again_it_finishes(place: ReleaseWorld, moment: int) -> None:
-    _die_at(place, moment, lambda: _promote(place))
+    place.fuse.kills(moment, lambda: _promote(place))
     _assert_sound(place)
 
     outputs = _promote(place)
@@ -92,16 +72,16 @@ def test_killed_at_any_moment_and_run_again_it_finishes(place: ReleaseWorld, mom
 
 
 def test_the_moments_cover_the_whole_promotion(place: ReleaseWorld) -> None:
-    assert _die_at(place, MOMENTS[-1], lambda: _promote(place))
+    assert place.fuse.kills(MOMENTS[-1], lambda: _promote(place))
     _promote(place)
 
-    assert not _die_at(place, MOMENTS[-1] + 1, lambda: _promote(place))
+    assert not place.fuse.kills(MOMENTS[-1] + 1, lambda: _promote(place))
 
 
 @pytest.mark.parametrize("moments", itertools.combinations(MOMENTS, 2), ids=str)
 def test_killed_twice_and_run_again_it_still_finishes(place: ReleaseWorld, moments: tuple[int, int]) -> None:
     for moment in moments:
-        _die_at(place, moment, lambda: _promote(place))
+        place.fuse.kills(moment, lambda: _promote(place))
     _promote(place)
 
     _assert_sound(place)
@@ -111,7 +91,7 @@ def test_killed_twice_and_run_again_it_still_finishes(place: ReleaseWorld, momen
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_rolled_back_after_a_killed_promotion_it_stays_rolled_back(place: ReleaseWorld, moment: int) -> None:
-    _die_at(place, moment, lambda: _promote(place))
+    place.fuse.kills(moment, lambda: _promote(place))
     had_moved = place.users_on == "b"
     if had_moved:
         _roll_back(place)
@@ -130,10 +110,10 @@ def test_rolled_back_after_a_killed_promotion_it_stays_rolled_back(place: Releas
 def test_a_killed_roll_back_of_a_killed_promotion_is_never_undone_by_a_retry(
     place: ReleaseWorld, moments: tuple[int, int]
 ) -> None:
-    _die_at(place, moments[0], lambda: _promote(place))
+    place.fuse.kills(moments[0], lambda: _promote(place))
     if place.users_on != "b":
         return  # nothing to roll back
-    _die_at(place, moments[1], lambda: _roll_back(place))
+    place.fuse.kills(moments[1], lambda: _roll_back(place))
     if place.users_on == "b":  # killed before it moved traffic: the promotion may still finish
         _promote(place)
         _assert_sound(place)
